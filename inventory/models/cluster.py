@@ -1,0 +1,96 @@
+"""Nodes and the cluster that is made of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Declared(BaseModel):
+    """The root of every model that is read from a site file: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Role(StrEnum):
+    """What a node does."""
+
+    CONTROL_PLANE = "control-plane"
+    WORKER = "worker"
+    EDGE = "edge"  # haproxy: the way in, where there is no cloud load balancer
+    DATA = "data"  # MariaDB, the registry and the object store
+
+
+class Node(Declared):
+    """A declared host: its name, the address SSH and the underlay use, its pinned host key."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    address: IPv4Address
+    roles: tuple[Role, ...] = (Role.WORKER,)
+    host_key: str = ""  # "ssh-ed25519 AAAA..."; empty: it must stand in ssh.known_hosts
+    interface: str = "eth0"  # the underlay interface; flannel's --iface
+
+
+class Ssh(Declared):
+    """How hosts are reached. Host keys are always verified."""
+
+    user: str = "root"
+    port: int = Field(default=22, ge=1, le=65535)
+    identity_file: Path
+    known_hosts: Path | None = None
+    connect_timeout_s: float = Field(default=10.0, gt=0)
+
+
+class ProxyMode(StrEnum):
+    """kube-proxy's modes that may be stood up; userspace is only ever recognised."""
+
+    IPTABLES = "iptables"
+    NFTABLES = "nftables"
+
+
+class KubeProxy(Declared):
+    """kube-proxy as it shall run. `masquerade_all` is off by default: it hides client addresses and costs
+    new-connection rate."""
+
+    mode: ProxyMode = ProxyMode.IPTABLES
+    masquerade_all: bool = False
+
+
+class Network(Declared):
+    """The pod network. `kind` is the name of a file in `tasks/networks/`."""
+
+    kind: str = "flannel_vxlan"
+    vni: int = Field(default=1, ge=1, le=16777215)
+    port: int = Field(default=8472, ge=1, le=65535)
+    direct_routing: bool = False
+
+
+class Cluster(Declared):
+    """The cluster to build on the target's nodes."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    version: str = Field(pattern=r"^1\.\d+\.\d+$")
+    pod_cidr: IPv4Network
+    service_cidr: IPv4Network
+    subnet_len: int = Field(default=24, ge=20, le=28)
+    kubeconfig: Path  # written by `prepare`, 0600
+    network: Network = Network()
+    kube_proxy: KubeProxy = KubeProxy()
+    programs: Path  # the folder with kubeadm, kubelet, containerd, etcd, flanneld, ...
+    max_pods: int = Field(default=110, ge=1)
+
+    @model_validator(mode="after")
+    def _networks_fit(self) -> Self:
+        if self.pod_cidr.overlaps(self.service_cidr):
+            raise ValueError(f"pod_cidr {self.pod_cidr} overlaps service_cidr {self.service_cidr}")
+        if self.subnet_len <= self.pod_cidr.prefixlen:
+            raise ValueError(
+                f"subnet_len {self.subnet_len} leaves no room for nodes in pod_cidr {self.pod_cidr}"
+            )
+        if self.max_pods > 2 ** (32 - self.subnet_len) - 2:
+            raise ValueError(f"max_pods {self.max_pods} do not fit a /{self.subnet_len}")
+        return self

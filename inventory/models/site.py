@@ -1,0 +1,144 @@
+"""The site: everything a migration lead declares, in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from inventory.models.cluster import Cluster, Declared, Node, Role, Ssh
+from inventory.models.finding import Waiver
+from inventory.models.services import Bucket, Database, Dns, Edge, Registry
+
+
+class Aws(Declared):
+    """The AWS account that is left. `regions` empty means every region that is enabled."""
+
+    account: str = Field(pattern=r"^\d{12}$")
+    regions: tuple[str, ...] = ()
+    home_region: str = "us-east-1"
+    endpoint_url: str = ""  # only for a stand-in of AWS, as in the rehearsal
+    credentials_file: Path
+    profile: str = "default"
+
+
+class Workload(Declared):
+    """What moves: the namespaces, and where the shop is reached inside a cluster."""
+
+    namespaces: tuple[str, ...] = ("shop",)
+    deployment: str = "shop"
+    service: str = "shop"
+    node_port: int = Field(default=30080, ge=1, le=65535)
+    database_read: str = "db-read"  # the Service without selector whose endpoint the shop reads from
+    database_primary: str = "db-primary"  # ... and writes to
+
+
+class Source(Declared):
+    """The side that is left."""
+
+    aws: Aws
+    kubeconfig: Path
+    edge: Edge
+    database: Database
+    registry: Registry
+    bucket: Bucket
+    proxy_metrics: str = ""  # URL of kube-proxy's /proxyMode on a source node, where it is reachable
+    nodes: tuple[Node, ...] = ()  # source nodes with SSH, where there are any
+
+
+class Target(Declared):
+    """The side in Oslo."""
+
+    nodes: tuple[Node, ...] = Field(min_length=1)
+    ssh: Ssh
+    cluster: Cluster
+    edge: Edge
+    database: Database
+    registry: Registry
+    bucket: Bucket
+
+    def having(self, role: Role) -> tuple[Node, ...]:
+        """The nodes with this role, in the order of the file."""
+        return tuple(node for node in self.nodes if role in node.roles)
+
+    @model_validator(mode="after")
+    def _nodes_fit(self) -> Self:
+        for what in ("name", "address"):
+            values = [getattr(node, what) for node in self.nodes]
+            for value in values:
+                if values.count(value) > 1:
+                    raise ValueError(f"two nodes have the {what} {value}")
+        planes = self.having(Role.CONTROL_PLANE)
+        if len(planes) % 2 == 0:
+            raise ValueError(f"{len(planes)} control-plane nodes: etcd needs an odd number, and at least one")
+        for node in self.nodes:
+            for network in (self.cluster.pod_cidr, self.cluster.service_cidr):
+                if node.address in network:
+                    raise ValueError(f"the address {node.address} of {node.name} lies in {network}")
+        return self
+
+
+class Replay(Declared):
+    """The traffic that is replayed against both sides, in interleaved rounds."""
+
+    capture: Path
+    rate_rps: float = Field(default=500.0, gt=0)
+    requests_per_round: int = Field(default=5000, ge=1)
+    rounds: int = Field(default=12, ge=3)  # at most; the gate may stop after a third or two thirds
+    connections: int = Field(default=64, ge=1)
+    seed: int = 1
+
+
+class LatencyGate(Declared):
+    """Margins of non-inferiority per percentile (0.10 = the target may be 10 % slower), and ceilings."""
+
+    margins: dict[Literal["p50", "p95", "p99"], float] = {"p50": 0.05, "p95": 0.10, "p99": 0.15}
+    ceiling_ms: float = Field(default=1000.0, gt=0)  # of every gated percentile of the target
+    floor_ms: float = Field(default=2.0, ge=0)  # a target below it is never too slow
+    error_rate_margin: float = Field(default=0.001, ge=0)
+
+
+class StandingApproval(Declared):
+    """An approver who has signed beforehand, as in a rehearsal."""
+
+    approver: str = Field(min_length=1)
+    reason: str = Field(min_length=10)
+
+
+class Cutover(Declared):
+    """How traffic is shifted, and when the source may be stopped."""
+
+    steps_percent: tuple[int, ...] = (1, 10, 50, 100)
+    step_hold_s: float = Field(default=5.0, gt=0)
+    max_error_rate: float = Field(default=0.0, ge=0, le=1)
+    revert_within_s: float = Field(default=10.0, gt=0)
+    soak_s: float = Field(default=86400.0, ge=0)
+    probe_rps: float = Field(default=200.0, gt=0)
+
+    @model_validator(mode="after")
+    def _steps_rise(self) -> Self:
+        steps = list(self.steps_percent)
+        if steps != sorted(set(steps)) or not steps or steps[-1] != 100 or steps[0] < 1:
+            raise ValueError(f"steps_percent {steps} must rise from at least 1 and end with 100")
+        return self
+
+
+class Site(Declared):
+    """The whole declaration. `schema` names the version of this format."""
+
+    schema_: Literal["safe-harbor/site/v1"] = Field(alias="schema")
+    name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    controller: str = Field(min_length=1)  # who is responsible for the data (GDPR Art. 4(7))
+    profile: str = "article-2016"
+    policy: str = "safe-harbor-2015"
+    state: Path  # ledger, checkpoints, reports: one folder, 0700
+    source: Source
+    target: Target
+    dns: Dns
+    workload: Workload = Workload()
+    replay: Replay
+    latency: LatencyGate = LatencyGate()
+    cutover: Cutover = Cutover()
+    approval: StandingApproval | None = None
+    waivers: tuple[Waiver, ...] = ()

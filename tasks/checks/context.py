@@ -1,0 +1,56 @@
+"""What a check of each group may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from inventory.models.resource import Survey
+from inventory.models.site import Site
+from tasks.drivers.ports import Clock, DnsZone, Host, Kube, Objects, Sql
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Group `admission`: may these hosts become nodes?"""
+
+    site: Site
+    hosts: Mapping[str, Host]
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class DataPlane:
+    """Group `dataplane`: does every path of the target's network work?
+
+    `probes` maps a node's name to the name of the probe pod on it (namespace `safe-harbor-probe`).
+    """
+
+    site: Site
+    hosts: Mapping[str, Host]
+    kube: Kube
+    probes: Mapping[str, str]
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Group `workload`: are the source's objects fit to move?"""
+
+    site: Site
+    source: Kube
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Residency:
+    """Group `residency`: where does the data lie, and what still points away from Norway?"""
+
+    site: Site
+    survey: Survey
+    target: Kube
+    target_database: Sql
+    target_bucket: Objects
+    dns: DnsZone
+    hosts: Mapping[str, Host]
+    clock: Clock

@@ -1,0 +1,86 @@
+"""Finds the checks: every module of this package and its folders that defines `CHECK`."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import tasks.checks
+from inventory.models.finding import Finding, Severity
+from inventory.models.verdict import Verdict
+from tasks.drivers.errors import OutsideError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check: its stable code, what it is about, its group and what it runs.
+
+    `group` names the context that `run` takes (see `tasks.checks.context`): `admission`, `dataplane`,
+    `workload` or `residency`.
+    """
+
+    code: str
+    title: str
+    group: str
+    severity: Severity
+    run: Callable[[Any], Iterable[Finding]]
+
+
+@cache
+def all_checks() -> tuple[Check, ...]:
+    """Every check, by code. Raises ValueError where two have the same code."""
+    found: dict[str, Check] = {}
+    for module in pkgutil.walk_packages(tasks.checks.__path__, "tasks.checks."):
+        check = getattr(importlib.import_module(module.name), "CHECK", None)
+        if check is None:
+            continue
+        if check.code in found:
+            raise ValueError(f"two checks have the code {check.code}")
+        found[check.code] = check
+    return tuple(found[code] for code in sorted(found))
+
+
+def in_group(group: str) -> tuple[Check, ...]:
+    """The checks of a group. Raises KeyError, naming the known groups, where there is none."""
+    checks = tuple(check for check in all_checks() if check.group == group)
+    if not checks:
+        known = sorted({check.group for check in all_checks()})
+        raise KeyError(f"no check is in the group {group!r}; known: {', '.join(known)}")
+    return checks
+
+
+def judge(
+    checks: Sequence[Check], context: object, on_done: Callable[[Check], None] = lambda _: None
+) -> list[Finding]:
+    """Run them all; one that cannot observe is an `error` finding, one that finds nothing is `nodata`."""
+    findings: list[Finding] = []
+    for check in checks:
+        try:
+            mine = list(check.run(context))
+        except OutsideError as error:
+            log.warning("%s could not observe: %s", check.code, error)
+            mine = [_broken(check, Verdict.ERROR, error.part, str(error), error.remedy)]
+        if not mine:
+            mine = [_broken(check, Verdict.NODATA, "site", "nothing was observed", "")]
+        findings.extend(mine)
+        on_done(check)
+    return findings
+
+
+def _broken(check: Check, verdict: Verdict, subject: str, observed: str, remedy: str) -> Finding:
+    return Finding(
+        code=check.code,
+        subject=subject,
+        verdict=verdict,
+        observed=observed,
+        expected=check.title,
+        remedy=remedy or "make the subject reachable and run the check again",
+        severity=check.severity,
+    )

@@ -1,0 +1,41 @@
+"""What can go wrong outside, in the project's own words; commands answer these with exit 3."""
+
+from __future__ import annotations
+
+
+class OutsideError(Exception):
+    """An outside part failed. `part` names it (`oslo-2`, `rds`, `registry.oslo:5000`)."""
+
+    def __init__(self, part: str, what: str, remedy: str = "") -> None:
+        self.part = part
+        self.what = what
+        self.remedy = remedy
+        super().__init__(f"{part}: {what}" + (f"; {remedy}" if remedy else ""))
+
+
+class HostUnreachable(OutsideError):
+    """No connection to the host."""
+
+
+class HostKeyRefused(OutsideError):
+    """The host's key is not the pinned one: stop, somebody else may be answering."""
+
+
+class LoginRefused(OutsideError):
+    """The host or service does not take our credentials."""
+
+
+class Denied(OutsideError):
+    """We are known, but have no right to do this."""
+
+
+class Throttled(OutsideError):
+    """The service asks us to slow down, after all retries."""
+
+
+class CommandFailed(OutsideError):
+    """A command ended with a non-zero exit or ran out of time."""
+
+
+class ServiceFailed(OutsideError):
+    """A service answered with an error."""
