@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -45,12 +46,14 @@ class Source(Declared):
     bucket: Bucket
     proxy_metrics: str = ""  # URL of kube-proxy's /proxyMode on a source node, where it is reachable
     nodes: tuple[Node, ...] = ()  # source nodes with SSH, where there are any
+    networks: tuple[IPv4Network, ...] = ()  # in use at the source (VPC, pods, services)
 
 
 class Target(Declared):
     """The side in Oslo."""
 
     nodes: tuple[Node, ...] = Field(min_length=1)
+    underlay: IPv4Network | None = None  # the network that the nodes' addresses lie in
     ssh: Ssh
     cluster: Cluster
     edge: Edge

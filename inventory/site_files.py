@@ -1,0 +1,92 @@
+"""The files that a site names: made absolute, and looked at before anything is begun.
+
+A secret's file must be readable by its owner alone; the source kubeconfig counts as one. What the project
+writes itself (the target's kubeconfig, the state folder) need not be there yet.
+"""
+
+from __future__ import annotations
+
+import stat
+from enum import Enum
+from pathlib import Path
+
+from inventory.errors import Problem
+from inventory.schema_errors import dotted
+from inventory.yaml_tree import KeyPath, Tree
+
+
+class Kind(Enum):
+    """What must be at a path."""
+
+    FILE = "file"
+    SECRET = "secret"  # noqa: S105 - a kind of file, not a password
+    FOLDER = "folder"
+    WRITTEN = "written"  # by the project itself, later
+
+
+def _database(side: str) -> dict[str, Kind]:
+    return {
+        f"{side}.database.admin_password_file": Kind.SECRET,
+        f"{side}.database.replication_password_file": Kind.SECRET,
+        f"{side}.database.app_password_file": Kind.SECRET,
+        f"{side}.database.ca_file": Kind.FILE,
+        f"{side}.registry.ca_file": Kind.FILE,
+        f"{side}.bucket.credentials_file": Kind.SECRET,
+    }
+
+
+FILES: dict[str, Kind] = {
+    "state": Kind.WRITTEN,
+    "source.aws.credentials_file": Kind.SECRET,
+    "source.kubeconfig": Kind.SECRET,
+    **_database("source"),
+    "target.ssh.identity_file": Kind.SECRET,
+    "target.ssh.known_hosts": Kind.FILE,
+    "target.cluster.kubeconfig": Kind.WRITTEN,
+    "target.cluster.programs": Kind.FOLDER,
+    **_database("target"),
+    "dns.tsig_key_file": Kind.SECRET,
+    "replay.capture": Kind.FILE,
+}
+
+
+def make_absolute(tree: Tree, folder: Path) -> None:
+    """Turn every relative path of the tree into one below the site file's folder; `~` is the home folder."""
+    for name in FILES:
+        *above, last = name.split(".")
+        holder = tree.get(above)
+        if isinstance(holder, dict) and isinstance(holder.get(last), str) and holder[last]:
+            holder[last] = str(folder / Path(holder[last]).expanduser())
+
+
+def problems_of_files(tree: Tree) -> list[Problem]:
+    """Every named file that is missing, of the wrong kind, or a secret that others can read."""
+    problems = []
+    for name, kind in FILES.items():
+        path: KeyPath = tuple(name.split("."))
+        value = tree.get(path)
+        if kind is Kind.WRITTEN or value is None or not isinstance(value, str):
+            continue
+        what = "is empty: name a file" if not value else _wrong(Path(value), kind)
+        if what:
+            problems.append(Problem(*tree.place(path), f"{dotted(path)}: {what}"))
+    return problems
+
+
+def _wrong(path: Path, kind: Kind) -> str:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return f"there is no {'folder' if kind is Kind.FOLDER else 'file'} {path}"
+    except OSError as error:
+        return f"{path} cannot be looked at: {error.strerror}"
+    if kind is Kind.FOLDER:
+        return "" if stat.S_ISDIR(status.st_mode) else f"{path} is not a folder"
+    if not stat.S_ISREG(status.st_mode):
+        return f"{path} is not a file"
+    mode = stat.S_IMODE(status.st_mode)
+    if kind is Kind.SECRET and mode & 0o077:
+        return f"{path} holds a secret and has mode {mode:04o}: others can read it (chmod 600 {path})"
+    if kind is Kind.SECRET and status.st_size == 0:
+        return f"{path} holds no secret: the file is empty"
+    return ""
