@@ -1,0 +1,52 @@
+# The environment lives in .venv, made from requirements.lock; everything else is built by the commands.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help rehearse test test-unit test-site check lock bench clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.9'
+	$(UV) pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(UV): $(STAMP)
+
+rehearse: $(STAMP) ## install what is needed, build a whole site, run the exit on it, write the report
+	$(BIN)/safe-harbor rehearse
+
+test: $(STAMP) ## install what is needed, run all tests, those on the rehearsal site included
+	$(BIN)/safe-harbor rehearse setup
+	$(BIN)/python -m pytest
+
+test-unit: $(STAMP) ## the tests that need no site
+	$(BIN)/python -m pytest -m 'not site' -n 2 -q
+
+test-site: $(STAMP) ## the tests on the rehearsal site
+	$(BIN)/safe-harbor rehearse setup
+	$(BIN)/python -m pytest -m site
+
+check: $(STAMP) ## lint, types, layers and unit tests, in under a minute
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m 'not site and not slow' -n 2 -q
+
+bench: $(STAMP) ## the project beside its peers
+	@for subject in benchmarks/bench_*.py; do $(BIN)/python $$subject; done
+
+lock: ## renew requirements.lock from pyproject.toml
+	$(UV) pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra rehearsal --extra dev pyproject.toml --output-file requirements.lock
+
+clean: ## remove what was built here (the cache of parts stays)
+	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,62 @@
+"""Exit codes, and which exception means which."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+
+from cyclopts import App, CycloptsError
+
+from inventory.errors import BadInput
+from tasks.drivers.errors import OutsideError
+from tasks.ledger.errors import LedgerBroken
+
+log = logging.getLogger("safe_harbor")
+
+
+class Exit(IntEnum):
+    """What the caller's shell sees (see docs/formats.md)."""
+
+    DONE = 0
+    NOT_A_PASS = 1
+    BAD_INPUT = 2
+    OUTSIDE_FAILED = 3
+    LEDGER_BROKEN = 4
+    INTERRUPTED = 130
+
+
+class NotAPass(Exception):
+    """A command judged, and the verdict is not a pass; the reasons are the message."""
+
+
+def answering(app: App, arguments: Sequence[str]) -> int:
+    """Run a command; say on stderr what went wrong; return the exit code."""
+    try:
+        result = app(list(arguments), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _say(Exit.BAD_INPUT, f"{error}", "see `safe-harbor --help`")
+    except BadInput as error:
+        return _say(Exit.BAD_INPUT, str(error))
+    except LedgerBroken as error:
+        return _say(Exit.LEDGER_BROKEN, str(error))
+    except OutsideError as error:
+        return _say(Exit.OUTSIDE_FAILED, str(error), "the state is kept; `--resume` goes on from here")
+    except KeyboardInterrupt:
+        return _say(Exit.INTERRUPTED, "interrupted", "the state is kept; `--resume` goes on from here")
+    except NotAPass as refusal:
+        return _say(Exit.NOT_A_PASS, str(refusal), "nothing further was done")
+    return result if isinstance(result, int) else Exit.DONE
+
+
+def _say(code: Exit, what: str, then: str = "") -> int:
+    sys.stderr.write(f"safe-harbor: {what}\n" + (f"  {then}\n" if then else ""))
+    return code
+
+
+def print_json(document: object) -> None:
+    """The one JSON document that `--json` promises on stdout."""
+    json.dump(document, sys.stdout, indent=1, default=str)
+    sys.stdout.write("\n")

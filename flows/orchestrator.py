@@ -1,0 +1,138 @@
+"""The Prefect server that a run stands on: started here where no PREFECT_API_URL names one.
+
+Traps that are built in (see runbooks/orchestrator.md): analytics and the second UI call outside and stay off;
+flow heartbeats cost a second each and stay off for flows that run in this process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.drivers.errors import ServiceFailed
+
+START_TIMEOUT_S = 120.0  # 3-9 s is usual; the first start on a slow disk takes far longer
+STOP_TIMEOUT_S = 15.0
+DEFAULT_PORT = 4200
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers. `pid` is None where somebody else runs it."""
+
+    api_url: str
+    pid: int | None
+
+    @property
+    def ui_url(self) -> str:
+        """Where a person looks."""
+        return self.api_url.removesuffix("/api")
+
+
+def settings(home: Path) -> dict[str, str]:
+    """The environment of the server and of this process."""
+    return {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "ERROR"),
+        "PREFECT_CLI_PROMPT": "false",
+    }
+
+
+@contextlib.contextmanager
+def server(home: Path) -> Iterator[Server]:
+    """A Prefect server for as long as the block runs; one that PREFECT_API_URL names is used as it is.
+
+    Raises ServiceFailed where it does not answer within START_TIMEOUT_S.
+    """
+    named = os.environ.get("PREFECT_API_URL")
+    if named:
+        yield Server(named, None)
+        return
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ.update(settings(home))
+    port = _free_port()
+    api_url = f"http://127.0.0.1:{port}/api"
+    log_path = home / "server.log"
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(
+            [
+                *("setpriv", "--pdeathsig", "TERM", "--"),  # the server does not outlive a killed run
+                *(sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"),
+                *("--port", str(port)),
+            ],
+            env={**os.environ, "PREFECT_SERVER_UI_API_URL": api_url},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C at the terminal is for us: the server must outlive our cleaning up
+        )
+    try:
+        _wait_until_healthy(api_url, process, log_path)
+        (home / "server.json").write_text(json.dumps({"pid": process.pid, "api_url": api_url}))
+        os.environ["PREFECT_API_URL"] = api_url
+        yield Server(api_url, process.pid)
+    finally:
+        os.environ.pop("PREFECT_API_URL", None)
+        (home / "server.json").unlink(missing_ok=True)
+        _stop(process)
+
+
+@contextlib.contextmanager
+def without_heartbeats() -> Iterator[None]:
+    """Run flows without their heartbeat threads, whose join costs a second a flow."""
+    from prefect.settings import temporary_settings  # 3.6 s to import: only where a flow runs
+
+    with temporary_settings({"flows.heartbeat_frequency": None}):
+        yield
+
+
+def _free_port() -> int:
+    for wanted in (DEFAULT_PORT, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", wanted))
+            except OSError:
+                continue
+            port: int = probe.getsockname()[1]
+            return port
+    raise ServiceFailed("prefect server", "no free port on 127.0.0.1", "end what holds the ports")
+
+
+def _wait_until_healthy(api_url: str, process: subprocess.Popen[bytes], log_path: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            tail = log_path.read_text(errors="replace")[-800:]
+            raise ServiceFailed("prefect server", f"ended at once: {tail}", f"see {log_path}")
+        try:
+            with urllib.request.urlopen(f"{api_url}/health", timeout=2) as answer:  # noqa: S310 - our own http URL
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise ServiceFailed("prefect server", f"no answer within {START_TIMEOUT_S:.0f} s", f"see {log_path}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
