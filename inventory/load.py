@@ -33,6 +33,7 @@ def load_site(path: Path, *, check_files: bool = True) -> Site:
     tree = read_tree(path)
     make_absolute(tree, path.parent)
     site, problems = validate(Site, tree)
+    problems = [*tree.problems, *problems]
     problems += problems_of_rules(tree)
     problems += _unknown_files(tree)
     if check_files:
@@ -46,13 +47,16 @@ def load_model(model: type[Model], path: Path) -> Model:
     """Any other model of a YAML file (a policy, a kernel profile). Raises BadInput as `load_site` does."""
     tree = read_tree(path)
     loaded, problems = validate(model, tree)
-    if loaded is None:
-        raise BadInput.listing(path, problems)
+    if loaded is None or tree.problems:
+        raise BadInput.listing(path, [*tree.problems, *problems])
     return loaded
 
 
 def read_tree(path: Path) -> Tree:
-    """The tree of a YAML file. Raises BadInput where it cannot be read, is too large, or is not our YAML."""
+    """The tree of a YAML file; duplicate keys and the like are in its `problems`.
+
+    Raises BadInput where there is no tree: it cannot be read, is too large, or is not YAML that we take.
+    """
     try:
         if path.is_dir():
             raise BadInput("is a folder, not a file", path)
@@ -69,7 +73,7 @@ def read_tree(path: Path) -> Tree:
         what = f"is not UTF-8 text: byte {error.start} is {raw[error.start]:#04x}"
         raise BadInput(what, path, line) from error
     tree = parse(text)
-    if tree.problems:
+    if tree.problems and tree.value is None:
         raise BadInput.listing(path, tree.problems)
     return tree
 

@@ -70,6 +70,8 @@ def _worded(model: type[BaseModel], tree: Tree, detail: dict[str, Any]) -> Probl
         return Problem(*tree.key_place(path[:-1]), f"unknown key {dotted(path[:-1])}; known: {allowed}")
     if kind == "missing":
         return Problem(*tree.place(path[:-1]), f"missing key {dotted(path)}")
+    if kind == "value_error" and "host bits" in str(context["error"]):
+        kind = "ip_v4_network"
     if kind == "value_error":
         return Problem(*tree.key_place(path), f"{dotted(path)}: {context['error']}")
     what = _SAID[kind](detail["input"], context) if kind in _SAID else _lowered(str(detail["msg"]))
