@@ -108,8 +108,8 @@ class Plan:
 
     @property
     def site(self) -> Path:
-        """The folder of the site file and its secrets."""
-        return self.state / "site"
+        """The folder of the site file and its secrets; its name is what `safe-harbor run` takes."""
+        return self.state / "sites" / "rehearsal"
 
     @property
     def secrets(self) -> Path:
