@@ -11,10 +11,15 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Machine:
-    """A nspawn node: its name is also its network namespace and its Kubernetes node name."""
+    """A nspawn node: `name` is its host name and its Kubernetes node name."""
 
     name: str
     address: str
+
+    @property
+    def netns(self) -> str:
+        """Its network namespace."""
+        return f"shx-{self.name}"
 
 
 @dataclass(frozen=True)
@@ -81,14 +86,14 @@ class Plan:
 
     # Machines and clusters.
     aws_nodes: tuple[Machine, ...] = (
-        Machine("shx-aws-1", "10.40.0.11"),
-        Machine("shx-aws-2", "10.40.0.12"),
-        Machine("shx-aws-3", "10.40.0.13"),
+        Machine("aws-1", "10.40.0.11"),
+        Machine("aws-2", "10.40.0.12"),
+        Machine("aws-3", "10.40.0.13"),
     )
     oslo_nodes: tuple[Machine, ...] = (
-        Machine("shx-oslo-1", "10.60.0.11"),
-        Machine("shx-oslo-2", "10.60.0.12"),
-        Machine("shx-oslo-3", "10.60.0.13"),
+        Machine("oslo-1", "10.60.0.11"),
+        Machine("oslo-2", "10.60.0.12"),
+        Machine("oslo-3", "10.60.0.13"),
     )
     kubernetes_version: str = "1.37.1"
     aws_pod_network: str = "10.44.0.0/16"
