@@ -40,22 +40,28 @@ def dotted(path: Sequence[str | int]) -> str:
 
 def known_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """The keys that may stand in the mapping at a path; empty where it is not a model."""
-    here: type[BaseModel] | None = model
-    for step in path:
-        if here is None:
-            return []
-        if isinstance(step, int):
-            continue
-        names = {field.alias or name: field.annotation for name, field in here.model_fields.items()}
-        here = _model_in(names.get(step))
+    here = model_in(_annotation(model, path))
     return [field.alias or name for name, field in here.model_fields.items()] if here else []
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _annotation(model: type[BaseModel], path: Sequence[str | int]) -> Any:
+    """The declared type of what stands at a path; of a list, the list's."""
+    here: Any = model
+    for step in path:
+        if isinstance(step, int):
+            continue
+        inner = model_in(here)
+        names = {f.alias or name: f.annotation for name, f in inner.model_fields.items()} if inner else {}
+        here = names.get(step)
+    return here
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a declared type is, or is a list or an option of."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if typing.get_origin(annotation) in (tuple, list, typing.Union, types.UnionType):
-        return next(filter(None, map(_model_in, typing.get_args(annotation))), None)
+        return next(filter(None, map(model_in, typing.get_args(annotation))), None)
     return None
 
 
@@ -70,8 +76,8 @@ def _worded(model: type[BaseModel], tree: Tree, detail: dict[str, Any]) -> Probl
         return Problem(*tree.key_place(path[:-1]), f"unknown key {dotted(path[:-1])}; known: {allowed}")
     if kind == "missing":
         return Problem(*tree.place(path[:-1]), f"missing key {dotted(path)}")
-    if kind == "value_error" and "host bits" in str(context["error"]):
-        kind = "ip_v4_network"
+    if kind == "value_error" and not isinstance(detail["input"], dict):
+        kind = "ip_v4_network" if "IPv4Network" in str(_annotation(model, path)) else "ip_v4_address"
     if kind == "value_error":
         return Problem(*tree.key_place(path), f"{dotted(path)}: {context['error']}")
     what = _SAID[kind](detail["input"], context) if kind in _SAID else _lowered(str(detail["msg"]))

@@ -58,9 +58,8 @@ def _networks(tree: Tree) -> Iterator[Problem]:
         both_at_source = path[0] == "source" and other_path[0] == "source"
         if both_at_source or not network.overlaps(other):
             continue
-        where = "target.cluster."
-        first, second = (dotted(each).removeprefix(where) for each in (path, other_path))
-        yield Problem(*tree.place(path), f"{where}{first} {network} overlaps {second} {other}")
+        what = f"{dotted(path)} {network} overlaps {dotted(other_path)} {other}"
+        yield Problem(*tree.place(path), what)
     for path, address in _addresses(tree):
         for network_path, network in declared:
             inside_cluster = network_path[:2] == ("target", "cluster")

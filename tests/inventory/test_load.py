@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from inventory.errors import BadInput
 from inventory.load import MAX_BYTES, SITES, find_site, known_sites, load_site
 from inventory.models.site import Site
-from inventory.schema_errors import _model_in
+from inventory.schema_errors import model_in
 from inventory.site_files import FILES
 from inventory.yaml_tree import parse
 from tests.inventory.sites import changed, folder_with, refusal, snapshot, whole
@@ -31,13 +31,13 @@ WRONG = {
     "unknown key": (
         "controller: Fjordshop AS",
         "controller: Fjordshop AS\npolicies: strict",
-        "site.yaml:4:1: unknown key policies; did you mean policy? (known: schema, name, controller, profile, "
-        "policy, state, source, target, dns, workload, replay, latency, cutover, approval, waivers)",
+        "site.yaml:4:1: unknown key policies; did you mean policy? (known: schema, name, controller, "
+        "profile, policy, state, source, target, dns, workload, replay, latency, cutover, approval, waivers)",
     ),
     "unknown key inside a list": (
         "address: 10.60.0.12}",
         "address: 10.60.0.12, role: worker}",
-        "site.yaml:27:42: unknown key target.nodes[1].role; did you mean roles? "
+        "site.yaml:27:43: unknown key target.nodes[1].role; did you mean roles? "
         "(known: name, address, roles, host_key, interface)",
     ),
     "duplicate key": (
@@ -48,7 +48,7 @@ WRONG = {
     "missing key": (
         "  zone: fjordshop.example\n",
         "",
-        "site.yaml:51:3: missing key dns.zone",
+        "site.yaml:49:3: missing key dns.zone",
     ),
     "wrong CIDR": (
         "pod_cidr: 10.244.0.0/16",
@@ -65,12 +65,13 @@ WRONG = {
     "pod and service networks overlap": (
         "service_cidr: 10.96.0.0/16",
         "service_cidr: 10.244.128.0/17",
-        "site.yaml:34:15: target.cluster.pod_cidr 10.244.0.0/16 overlaps service_cidr 10.244.128.0/17",
+        "site.yaml:34:15: target.cluster.pod_cidr 10.244.0.0/16 "
+        "overlaps target.cluster.service_cidr 10.244.128.0/17",
     ),
     "pod network overlaps the underlay": (
-        "underlay: 10.60.0.0/24",
-        "underlay: 10.0.0.0/8",
-        "site.yaml:29:13: target.cluster.pod_cidr 10.244.0.0/16 overlaps target.underlay 10.0.0.0/8",
+        "pod_cidr: 10.244.0.0/16",
+        "pod_cidr: 10.60.0.192/26\n    subnet_len: 28\n    max_pods: 10",
+        "site.yaml:34:15: target.cluster.pod_cidr 10.60.0.192/26 overlaps target.underlay 10.60.0.0/24",
     ),
     "pod network overlaps the source's": (
         "10.45.0.0/16]",
@@ -92,22 +93,23 @@ WRONG = {
     "the same address twice": (
         "address: 10.60.0.13",
         "address: 10.60.0.12",
-        "site.yaml:28:31: target.nodes[2].address: two nodes have the address 10.60.0.12 (the other: line 27)",
+        "site.yaml:28:31: target.nodes[2].address: two nodes have the address 10.60.0.12 "
+        "(the other: line 27)",
     ),
     "wrong port": (
         "  server: 198.18.0.53",
         "  server: 198.18.0.53\n  port: 65536",
-        "site.yaml:52:9: dns.port: 65536 is too large: the most is 65535",
+        "site.yaml:50:9: dns.port: 65536 is too large: the most is 65535",
     ),
     "port as text": (
         "  server: 198.18.0.53",
         '  server: 198.18.0.53\n  port: "53"',
-        'site.yaml:52:9: dns.port: "53" is not a whole number',
+        'site.yaml:50:9: dns.port: "53" is not a whole number',
     ),
     "wrong port in an address": (
         '"198.18.0.12:5000"',
         '"198.18.0.12:0"',
-        "site.yaml:22:23: source.registry.address: '198.18.0.12:0' is not accepted; "
+        "site.yaml:21:23: source.registry.address: '198.18.0.12:0' is not accepted; "
         "allowed: HOST:PORT, the port from 1 to 65535",
     ),
     "number where text belongs": (
@@ -123,30 +125,30 @@ WRONG = {
     "unknown role": (
         "roles: [control-plane, edge, data]",
         "roles: [control-plane, edge, database]",
-        "site.yaml:26:72: target.nodes[0].roles[2]: \"database\" is not known; "
+        'site.yaml:26:72: target.nodes[0].roles[2]: "database" is not known; '
         "allowed: 'control-plane', 'worker', 'edge' or 'data'",
     ),
     "edge on a node that is not declared": (
         "ssh://oslo-1/run",
         "ssh://oslo-9/run",
-        "site.yaml:39:19: target.edge.runtime: no node of target.nodes has the name oslo-9 "
+        "site.yaml:38:19: target.edge.runtime: no node of target.nodes has the name oslo-9 "
         "(declared: oslo-1, oslo-2, oslo-3)",
     ),
     "name outside the zone": (
         "name: shop.fjordshop.example",
         "name: shop.fjordshop.test",
-        "site.yaml:53:9: dns.name: shop.fjordshop.test is not in the zone fjordshop.example",
+        "site.yaml:51:9: dns.name: shop.fjordshop.test is not in the zone fjordshop.example",
     ),
     "password in a URL": (
         '"http://10.60.0.11:9000"',
         '"http://me:secret@10.60.0.11:9000"',
-        "site.yaml:48:39: target.bucket.endpoint_url: 'http://me:secret@10.60.0.11:9000' is not accepted; "
+        "site.yaml:47:39: target.bucket.endpoint_url: 'http://me:secret@10.60.0.11:9000' is not accepted; "
         "allowed: http:// or https://, a host, and no user or password",
     ),
     "missing file": (
         "capture: plain",
         "capture: absent.log",
-        "site.yaml:57:12: replay.capture: there is no file absent.log",
+        "site.yaml:55:12: replay.capture: there is no file absent.log",
     ),
     "unknown policy": (
         "policy: safe-harbor-2015",
@@ -167,17 +169,17 @@ WRONG = {
     "two documents": (
         "replay:",
         "---\nreplay:",
-        "site.yaml:56:1: not YAML: expected a single document in the stream, but found another document",
+        "site.yaml:54:1: not YAML: expected a single document in the stream, but found another document",
     ),
     "no YAML": (
         "controller: Fjordshop AS",
         "controller: [Fjordshop AS",
-        "site.yaml:4:1: not YAML: while parsing a flow sequence, expected ',' or ']', but got ':'",
+        "site.yaml:4:8: not YAML: while parsing a flow sequence, expected ',' or ']', but got ':'",
     ),
     "tab": (
         "  zone: fjordshop.example",
         "\tzone: fjordshop.example",
-        "site.yaml:52:1: not YAML: while scanning for the next token, "
+        "site.yaml:50:1: not YAML: while scanning for the next token, "
         "found character '\\t' that cannot start any token",
     ),
     "key that is not text": (
@@ -197,9 +199,10 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_touched(what: str, 
 def test_everything_wrong_is_listed_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = whole(tmp_path).read_text()
     text = text.replace("controller: Fjordshop AS\n", "").replace("10.244.0.0/16", "10.244.0.0/99")
-    text = text.replace("capture: plain", "capture: absent").replace("name: whole", "name: whole\nname: twice")
+    text = text.replace("capture: plain", "capture: absent")
+    text = text.replace("name: whole", "name: whole\nname: twice")
     lines = refusal(folder_with(tmp_path, text)).splitlines()
-    assert [line.split(":")[1] for line in lines] == ["1", "3", "34", "57"]
+    assert [line.split(":")[1] for line in lines] == ["1", "3", "34", "55"]
     assert "missing key controller" in lines[0]
     assert "duplicate key name" in lines[1]
     assert "is not an IPv4 network" in lines[2]
@@ -212,7 +215,7 @@ def test_a_secret_that_others_can_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "open").chmod(0o640)
     message = refusal(file)
     assert message == (
-        "site.yaml:55:18: dns.tsig_key_file: open holds a secret and has mode 0640: "
+        "site.yaml:53:18: dns.tsig_key_file: open holds a secret and has mode 0640: "
         "others can read it (chmod 600 open)"
     )
     assert "hidden" not in message
@@ -254,7 +257,7 @@ def test_every_path_of_the_model_is_made_absolute_and_looked_at() -> None:
         found = set()
         for name, field in model.model_fields.items():
             here = f"{above}{field.alias or name}"
-            inner = _model_in(field.annotation)
+            inner = model_in(field.annotation)
             found |= paths(inner, f"{here}.") if inner else set()
             found |= {here} if "Path" in str(field.annotation) and inner is None else set()
         return found
@@ -276,7 +279,7 @@ def test_the_example_loads_and_shows_every_key_of_the_model() -> None:
         assert isinstance(one, dict), (model, value)
         for name, field in model.model_fields.items():
             key = field.alias or name
-            inner = _model_in(field.annotation)
+            inner = model_in(field.annotation)
             if key not in one:
                 absent.append(f"{model.__name__}.{key}")
             elif inner is not None and one[key]:
@@ -307,3 +310,13 @@ def test_an_unknown_site_lists_the_known(name: str, tmp_path: Path) -> None:
     assert "example" in str(refused.value)
     assert "mine" in str(refused.value)
     assert snapshot(file.parent) == before
+
+
+def test_a_node_inside_the_pod_network_is_refused_at_its_address(tmp_path: Path) -> None:
+    text = whole(tmp_path).read_text().replace("  underlay: 10.60.0.0/24\n", "")
+    text = text.replace("pod_cidr: 10.244.0.0/16", "pod_cidr: 10.60.0.0/20")
+    assert refusal(folder_with(tmp_path, text)).splitlines() == [
+        f"site.yaml:{26 + i}:31: target.nodes[{i}].address: "
+        f"the address 10.60.0.1{i + 1} lies in target.cluster.pod_cidr 10.60.0.0/20"
+        for i in range(3)
+    ]
