@@ -14,6 +14,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import urllib3
+import yaml
 from kubernetes import client, config
 from kubernetes.config.config_exception import ConfigException
 
@@ -72,7 +73,7 @@ class KubeApi:
             config.load_kube_config(  # type: ignore[no-untyped-call] # untyped library
                 config_file=str(kubeconfig), client_configuration=configuration, persist_config=False
             )
-        except (ConfigException, KeyError, TypeError, ValueError) as error:
+        except (ConfigException, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadInput(f"not a usable kubeconfig: {error}", kubeconfig) from error
         log.debug("%s has %d contexts", kubeconfig, len(contexts))
         return cls(name or str(active["name"]), configuration)
