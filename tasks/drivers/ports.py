@@ -154,7 +154,8 @@ class EdgeProxy(Protocol):
         """Writes that have been let through and are not answered yet."""
 
     def counters(self) -> dict[str, dict[str, int]]:
-        """Per server: requests, errors (5xx and connection failures), sessions now."""
+        """Per side: `requests`, `errors` (5xx), `fallbacks` (served by the home side) since the edge's start;
+        `sessions`, `servers` and `servers_up` now."""
 
 
 class DnsZone(Protocol):
@@ -165,3 +166,33 @@ class DnsZone(Protocol):
 
     def set_address(self, name: str, addresses: Sequence[str], ttl_s: int) -> None:
         """Replace the A records, atomically."""
+
+
+class Aws(Protocol):
+    """An AWS account, read only. `region` may be `global` for Route 53 and the list of buckets.
+
+    Raises Denied, Throttled, LoginRefused, HostUnreachable, ServiceFailed.
+    """
+
+    @property
+    def name(self) -> str:
+        """The account's number."""
+
+    def regions(self) -> Sequence[str]:
+        """The regions that are enabled for the account."""
+
+    def items(
+        self, service: str, region: str, operation: str, key: str, parameters: Json | None = None
+    ) -> list[dict[str, Any]]:
+        """Everything under `key` of every page of an operation that has pages."""
+
+    def call(
+        self,
+        service: str,
+        region: str,
+        operation: str,
+        parameters: Json | None = None,
+        *,
+        absent: Sequence[str] = (),
+    ) -> dict[str, Any] | None:
+        """One call; None where the service answers with one of the error codes `absent`."""
