@@ -1,0 +1,48 @@
+"""Bring single pieces of the site up and down while you work on one: `python -m rehearsal oslo-up`.
+
+The whole site is `safe-harbor rehearse`; these are for engineers who need bare nodes only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from rehearsal import netns, nodes, teardown
+from rehearsal.plan import Machine, Plan
+from rehearsal.state import State
+
+
+def main() -> int:
+    """Run one of the pieces; answers the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m rehearsal", description=__doc__)
+    parser.add_argument("piece", choices=("oslo-up", "oslo-down", "aws-nodes-up", "aws-nodes-down", "down"))
+    piece = parser.parse_args().piece
+    plan = Plan()
+    state = State(plan)
+    started = time.monotonic()
+    machines = plan.oslo_nodes if piece.startswith("oslo") else plan.aws_nodes
+    if piece == "down":
+        teardown.down(plan)
+    elif piece.endswith("-up"):
+        _up(plan, state, machines)
+    else:
+        teardown.remove_nodes(plan, state, machines)
+    sys.stdout.write(f"{piece}: {time.monotonic() - started:.1f} s\n")
+    return 0
+
+
+def _up(plan: Plan, state: State, machines: tuple[Machine, ...]) -> None:
+    nodes.make_keys(plan, (*plan.aws_nodes, *plan.oslo_nodes))
+    netns.raise_wan(plan, state)
+    nodes.boot(plan, state, machines)
+    if machines == plan.oslo_nodes:
+        for machine in machines:
+            sys.stdout.write(
+                f"ssh -i {plan.ssh_key} -o UserKnownHostsFile={plan.known_hosts} root@{machine.address}\n"
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Nodes: systemd-nspawn machines with a real systemd and sshd, in namespaces and cgroups of their own.
+
+A node is a container: the admission check that wants KVM refuses it, rightly. Its shared kernel is the one
+thing that the rehearsal does not rehearse.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rehearsal import cgroups, netns, node_root
+from rehearsal.plan import Machine, Plan
+from rehearsal.state import State, start_of
+from tasks.drivers.errors import CommandFailed, HostUnreachable
+
+READY_S = 30.0
+
+
+def make_keys(plan: Plan, machines: Iterable[Machine]) -> None:
+    """The key that every node accepts and these nodes' host keys, pinned in known_hosts; kept if there."""
+    plan.secrets.mkdir(parents=True, exist_ok=True)
+    plan.site.chmod(0o700)
+    plan.secrets.chmod(0o700)
+    (plan.state / "nodes").mkdir(exist_ok=True)
+    pinned = []
+    if not plan.ssh_key.exists():
+        _generate(plan.ssh_key, "rehearsal")
+    for machine in machines:
+        key = plan.state / "nodes" / f"{machine.name}.hostkey"
+        if not key.exists():
+            _generate(key, machine.name)
+        words = key.with_suffix(".hostkey.pub").read_text().split()
+        pinned.append(f"{machine.name},{machine.address} {words[0]} {words[1]}\n")
+    plan.known_hosts.write_text("".join(pinned))
+
+
+def host_key(plan: Plan, machine: Machine) -> str:
+    """A node's public host key, as a site file writes it (`ssh-ed25519 AAAA...`)."""
+    words = (plan.state / "nodes" / f"{machine.name}.hostkey.pub").read_text().split()
+    return f"{words[0]} {words[1]}"
+
+
+def boot(
+    plan: Plan, state: State, machines: Sequence[Machine], *, programs: Path | None = None, wait: bool = True
+) -> None:
+    """Boot these nodes side by side; each is ready when its sshd greets.
+
+    `programs` is bound read-only at /opt/safe-harbor/bin. Raises HostUnreachable with the end of the node's
+    console where one does not come up.
+    """
+    with ThreadPoolExecutor(max_workers=len(machines)) as pool:
+        for future in [pool.submit(_start, plan, state, machine, programs) for machine in machines]:
+            future.result()
+    if wait:
+        await_ready(state, machines)
+
+
+def await_ready(state: State, machines: Sequence[Machine]) -> None:
+    """Wait until the sshd of every one of these nodes greets."""
+    end = time.monotonic() + READY_S
+    for machine in machines:
+        while not _greets(state.plan, machine):
+            name = machine.name
+            if not state.process(name).alive() or time.monotonic() > end:
+                raise HostUnreachable(name, f"its sshd does not answer\n{state.log_tail(name)}")
+            time.sleep(0.05)
+
+
+def leader(state: State, machine: Machine) -> int:
+    """The process id, on this machine, of the node's init."""
+    supervisor = state.process(machine.name).pid
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    for child in map(int, children):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{child}/exe").resolve().name == "systemd":
+                return child
+    raise HostUnreachable(machine.name, "its init does not run")
+
+
+def stop(state: State, machines: Iterable[Machine], within_s: float = 8.0) -> None:
+    """Shut these nodes down; those that do not end in time are killed."""
+    running = [
+        state.process(machine.name) for machine in machines if machine.name in state.recorded("process")
+    ]
+    for node in running:
+        if node.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(node.pid, signal.SIGTERM)
+    end = time.monotonic() + within_s
+    for node in running:
+        while node.alive() and time.monotonic() < end:
+            time.sleep(0.05)
+        if node.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(node.pid, signal.SIGKILL)
+            while start_of(node.pid) == node.start:
+                time.sleep(0.02)
+
+
+def _start(plan: Plan, state: State, machine: Machine, programs: Path | None) -> None:
+    netns.raise_machine(plan, state, machine)
+    root = node_root.make(plan, state, machine)
+    argv: list[str | Path] = [
+        *("systemd-nspawn", "--quiet", "--directory", root, "--boot", "--machine", machine.netns),
+        f"--hostname={machine.name}",
+        *("--register=no", "--keep-unit", f"--network-namespace-path={netns.NAMED / machine.netns}"),
+        # runc makes a session keyring for every container and kubelet's cgroup v2 code loads BPF programs.
+        *("--capability=all", "--system-call-filter=@keyring bpf"),
+        *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"),
+    ]
+    if programs is not None:
+        argv.append(f"--bind-ro={programs}:/opt/safe-harbor/bin")
+    state.run_process(
+        machine.name,
+        argv,
+        # Without it net.* sysctls and VXLAN devices are refused inside.
+        env={"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
+        cgroups=cgroups.make(state, machine.netns),
+    )
+
+
+def _greets(plan: Plan, machine: Machine) -> bool:
+    if machine in plan.aws_nodes:
+        return _greets_inside(machine)
+    try:
+        with socket.create_connection((machine.address, 22), timeout=1) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _greets_inside(machine: Machine) -> bool:
+    # No route leads from this machine to the AWS side: look from the node's own namespace.
+    argv = ["ip", "netns", "exec", machine.netns, "ss", "-Hltn", "sport = :22"]
+    return ":22" in subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+
+
+def _generate(file: Path, comment: str) -> None:
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(file)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CommandFailed("ssh-keygen", done.stderr.strip())
