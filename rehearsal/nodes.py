@@ -106,6 +106,8 @@ def stop(state: State, machines: Iterable[Machine], within_s: float = 8.0) -> No
 
 
 def _start(plan: Plan, state: State, machine: Machine, programs: Path | None) -> None:
+    if machine.name in state.recorded("process") and state.process(machine.name).alive():
+        return
     netns.raise_machine(plan, state, machine)
     root = node_root.make(plan, state, machine)
     argv: list[str | Path] = [
