@@ -1,0 +1,61 @@
+"""Kernel settings: value, and whether this host may set them.
+
+A setting can be missing (its module is not loaded, or it exists only in the initial network namespace) or
+read-only (a container, or the initial network namespace only): access(2) tells both apart, even for root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from inventory.models.command import Script, Shellable
+from tasks.facts.asked import Asked, fields
+
+_PROGRAM = """
+for key do
+  file=/proc/sys/$(printf %s "$key" | tr . /)
+  if [ -e "$file" ]; then
+    access=ro; [ -w "$file" ] && access=rw
+    printf '%s\\t%s\\t%s\\n' "$key" "$access" "$(tr '\\t' ' ' < "$file")"
+  else
+    printf '%s\\tmissing\\t\\n' "$key"
+  fi
+done
+"""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`value` is None where the setting does not exist; several numbers are parted by one space."""
+
+    key: str
+    value: str | None
+    writable: bool
+
+    @property
+    def number(self) -> int | None:
+        """The value as a number, None where it is missing. Raises ValueError where it is none."""
+        return None if self.value is None else int(self.value)
+
+
+def command(keys: Sequence[str]) -> Shellable:
+    """Ask for these settings, in dotted names."""
+    return Script.of(_PROGRAM, *keys)
+
+
+def parse(output: str) -> Mapping[str, Setting]:
+    """Raises ValueError where a line is no setting."""
+    found: dict[str, Setting] = {}
+    for line in output.splitlines():
+        key, access, value = fields(line, 3)
+        if access not in ("ro", "rw", "missing"):
+            raise ValueError(f"unknown access {access!r} of {key}")
+        missing = access == "missing"
+        found[key] = Setting(key, None if missing else " ".join(value.split()), access == "rw")
+    return found
+
+
+def ask(keys: Sequence[str]) -> Asked[Mapping[str, Setting]]:
+    """The question."""
+    return Asked("sysctl", command(keys), parse)
