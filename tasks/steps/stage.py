@@ -27,6 +27,10 @@ class StageRefused(Exception):
         super().__init__(f"{result.name}: {result.verdict}" + (f": {named}" if named else ""))
 
 
+class Halt(Exception):
+    """Ends the body of a stage; the findings say why, and their verdict becomes the stage's."""
+
+
 @dataclass
 class Draft:
     """What a stage fills in while it runs."""
@@ -35,6 +39,14 @@ class Draft:
     figures: dict[str, Any] = field(default_factory=dict)
     changes: int = 0
     verdict: Verdict | None = None  # set only where no finding expresses it
+    _result: StageResult | None = None
+
+    @property
+    def result(self) -> StageResult:
+        """What the stage came to, once its frame is closed."""
+        if self._result is None:
+            raise LookupError("the stage is not over yet")
+        return self._result
 
     def add(self, findings: Iterable[Finding]) -> None:
         """Take findings, with the site's waivers applied, and show those that are not a plain pass."""
@@ -47,6 +59,13 @@ class Draft:
                 body = finding.model_dump(mode="json", exclude={"evidence"})
                 place.ledger.append("waiver", f"{finding.code}/{finding.subject}", body)
         self.findings.extend(judged)
+
+    def require(self, finding: Finding) -> None:
+        """Take a finding that the rest of the stage depends on. Raises Halt where it stops."""
+        self.add([finding])
+        last = self.findings[-1]
+        if not last.verdict.lets_go_on and not last.waived_by:
+            raise Halt(last.code)
 
     def concluded(self) -> Verdict:
         """The worst of what counts; a stage that judged nothing passes by having been done."""
@@ -81,19 +100,19 @@ def write_result(state: Path, result: StageResult) -> str:
 
 
 @contextmanager
-def stage(name: str, **intent: Any) -> Iterator[Draft]:
+def stage(name: str, *, dry_run: bool = False) -> Iterator[Draft]:
     """Run a stage's body inside its frame.
 
     Raises StageRefused where the verdict does not let the exit go on; an exception of the body is recorded
-    as the outcome and passes through.
+    as the outcome and passes through. A dry run leaves neither a result nor a ledger entry.
     """
     place = current()
     draft = Draft()
     started_at, start = place.clock.now(), time.monotonic()
     place.progress.stage_started(name)
 
-    def conclude(verdict: Verdict) -> tuple[StageResult, str]:
-        result = StageResult(
+    def conclude(verdict: Verdict) -> StageResult:
+        draft._result = StageResult(
             name=name,
             verdict=verdict,
             started_at=started_at,
@@ -102,27 +121,38 @@ def stage(name: str, **intent: Any) -> Iterator[Draft]:
             findings=tuple(draft.findings),
             figures=draft.figures,
         )
-        digest = write_result(place.state, result)
-        place.progress.stage_ended(result)
-        return result, digest
+        place.progress.stage_ended(draft.result)
+        return draft.result
 
-    with place.ledger.effect(f"stage/{name}", intent) as effect:
-        try:
-            yield draft
-        except BaseException:
-            conclude(Verdict.ERROR)
-            raise
-        result, digest = conclude(draft.concluded())
-        _record_evidence(place, result)
-        effect.outcome = {
-            "verdict": str(result.verdict),
-            "changes": result.changes,
-            "findings": len(result.findings),
-            "result_sha256": digest,
-        }
-    place.ledger.checkpoint()
-    if not result.verdict.lets_go_on:
-        raise StageRefused(result)
+    if dry_run:
+        yield from _body(draft)
+        conclude(draft.concluded())
+    else:
+        with place.ledger.effect(f"stage/{name}", {}) as effect:
+            try:
+                yield from _body(draft)
+            except BaseException:
+                write_result(place.state, conclude(Verdict.ERROR))
+                raise
+            result = conclude(draft.concluded())
+            _record_evidence(place, result)
+            effect.outcome = {
+                "verdict": str(result.verdict),
+                "changes": result.changes,
+                "findings": len(result.findings),
+                "result_sha256": write_result(place.state, result),
+            }
+        place.ledger.checkpoint()
+    if not draft.result.verdict.lets_go_on:
+        raise StageRefused(draft.result)
+
+
+def _body(draft: Draft) -> Iterator[Draft]:
+    try:
+        yield draft
+    except Halt:
+        if draft.concluded().lets_go_on:  # a halt without a finding that stops would pass unseen
+            draft.verdict = Verdict.ERROR
 
 
 def _record_evidence(place: Workplace, result: StageResult) -> None:

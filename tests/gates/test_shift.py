@@ -9,8 +9,8 @@ from tasks.gates.shift import difference, judge_shift
 COUNT = st.integers(min_value=0, max_value=10**6)
 
 
-def _side(requests: int, errors: int = 0) -> dict[str, int]:
-    return {"requests": requests, "errors": errors}
+def _side(requests: int, errors: int = 0, fallbacks: int = 0, servers_up: int = 1) -> dict[str, int]:
+    return {"requests": requests, "errors": errors, "fallbacks": fallbacks, "servers_up": servers_up}
 
 
 def _verdict(percent: int, source: dict[str, int], target: dict[str, int], rate: float = 0.0) -> Verdict:
@@ -42,6 +42,14 @@ def test_no_traffic_is_no_proof() -> None:
 
 def test_a_dead_target_that_only_fails_to_connect_fails() -> None:
     assert _verdict(50, _side(900), _side(0, 40)) is Verdict.FAIL
+
+
+def test_a_request_that_fell_back_to_the_source_fails_though_the_customer_saw_nothing() -> None:
+    assert _verdict(50, _side(900), _side(100, 0, fallbacks=3)) is Verdict.FAIL
+
+
+def test_a_target_whose_edge_is_down_fails_before_it_costs_a_request() -> None:
+    assert _verdict(50, _side(900), _side(100, servers_up=0)) is Verdict.FAIL
 
 
 def test_the_baseline_before_any_shift_needs_traffic_only() -> None:

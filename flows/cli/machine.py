@@ -1,0 +1,34 @@
+"""`safe-harbor doctor`: what this machine can and cannot do."""
+
+from __future__ import annotations
+
+from cyclopts import App
+from rich.console import Console
+from rich.table import Table
+
+from flows.cli.exits import Exit, print_json
+
+
+def register(app: App) -> None:
+    """Add the doctor."""
+    app.command(doctor)
+
+
+def doctor(*, json: bool = False) -> int:
+    """Examine this machine for a rehearsal, one line each with the remedy. Changes nothing; exit 3 on a failure.
+
+    Example: safe-harbor doctor
+    """
+    from rehearsal.doctor import examine
+
+    observations = examine()
+    if json:
+        print_json([each.as_json() for each in observations])
+    else:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("what", "", "observed", "remedy"):
+            table.add_column(heading)
+        for each in observations:
+            table.add_row(each.name, each.status, each.observed, each.remedy)
+        Console().print(table)
+    return Exit.OUTSIDE_FAILED if any(each.status == "fail" for each in observations) else Exit.DONE

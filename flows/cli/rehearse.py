@@ -1,0 +1,91 @@
+"""`safe-harbor rehearse`: a whole site on this machine, and the whole exit on it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from flows.cli.exits import Exit, print_json
+
+Fault = Literal["gate", "cutover"]
+Parts = Annotated[Path | None, Parameter(help="A folder with ready programs, instead of building them.")]
+
+
+def register(app: App) -> None:
+    """Add the rehearsal's commands."""
+    group = App(name="rehearse", help="Build a whole site on this machine, run the whole exit on it, report.")
+    group.default(rehearse)
+    for command in (setup, up, down):
+        group.command(command)
+    app.command(group)
+
+
+def rehearse(
+    *,
+    out: Path = Path("build/rehearsal"),
+    fault: Fault | None = None,
+    keep: bool = False,
+    parts: Parts = None,
+    json: bool = False,
+) -> int:
+    """Build the site, run the exit on it, write the report, and take the site down.
+
+    Example: safe-harbor rehearse --keep
+
+    Example: safe-harbor rehearse --fault gate   (the exit must stop at the gate: exit 1)
+
+    Parameters
+    ----------
+    out
+        The folder for report, survey and ledger.
+    fault
+        `gate` makes the target slower than the margin; `cutover` kills the target's edge at 50 %.
+    keep
+        Leave the site up and print how to reach each part of it.
+    json
+        Print report.json on stdout.
+    """
+    from flows.rehearsing import rehearse_exit
+
+    return rehearse_exit(out.resolve(), fault=fault, keep=keep, parts=parts, as_json=json)
+
+
+def setup(*, parts: Parts = None) -> int:
+    """Install the Debian packages and build the programs that the site is made of; nothing is started.
+
+    Example: safe-harbor rehearse setup
+    """
+    from flows.rehearsing import make_ready
+
+    make_ready(parts)
+    return Exit.DONE
+
+
+def up(*, out: Path = Path("build/rehearsal"), parts: Parts = None, json: bool = False) -> int:
+    """Bring the site up and leave it up, without running the exit.
+
+    Example: safe-harbor rehearse up && safe-harbor run rehearsal
+    """
+    from flows.rehearsing import bring_up, make_ready
+
+    running = bring_up(out.resolve(), make_ready(parts))
+    if json:
+        print_json(running.as_json())
+    else:
+        print("\n".join(running.how_to_reach()))  # noqa: T201 - the answer of the command
+    return Exit.DONE
+
+
+def down() -> int:
+    """Remove everything that a rehearsal has left on this machine, also after a crash.
+
+    Example: safe-harbor rehearse down
+    """
+    from rehearsal.site import down as take_down
+
+    removed = take_down()
+    sys.stderr.write(f"removed: {removed}\n" if removed else "nothing was up\n")
+    return Exit.DONE

@@ -1,0 +1,17 @@
+"""Every command, put together."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+from flows.cli import audit, machine, rehearse, stages, standalone
+
+app = App(
+    name="safe-harbor",
+    help="Move a Kubernetes shop from AWS to KVM servers in Oslo, with a trail that an auditor can verify.\n\n"
+    "Example: safe-harbor rehearse   (a whole site and the whole exit, on this machine)\n\n"
+    "Example: safe-harbor run oslo   (the exit of the site inventory/sites/oslo)",
+    version_flags=["--version"],
+)
+for group in (stages, standalone, audit, rehearse, machine):
+    group.register(app)

@@ -1,0 +1,69 @@
+"""Runs flows for the command line: finds the site, starts the server, shows the progress."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from flows.cli.exits import NotAPass
+from flows.cli.terminal import Terminal
+from flows.orchestrator import server, without_heartbeats
+from inventory.load import find_site
+from inventory.models.stage import StageResult
+from rehearsal.plan import Plan
+from tasks.steps.stage import StageRefused
+from tasks.steps.workplace import Workplace, opened
+
+
+def site_file(name_or_path: str) -> Path:
+    """The site file of a name or path. Raises BadInput, listing the known names."""
+    return find_site(name_or_path, (Plan().site.parent,))
+
+
+class Running:
+    """An opened site with a Prefect server, for as long as the block runs."""
+
+    def __init__(self, file: Path, *, actor: str = "", terminal: Terminal | None = None) -> None:
+        self._file = file
+        self._actor = actor
+        self._stack = ExitStack()
+        self.terminal = terminal or Terminal()
+        self.place: Workplace
+
+    def __enter__(self) -> Self:
+        try:
+            self._stack.callback(self.terminal.close)
+            self.place = self._stack.enter_context(
+                opened(self._file, progress=self.terminal, actor=self._actor)
+            )
+            named = os.environ.get("PREFECT_API_URL")
+            self.terminal.step("starting the Prefect server")
+            orchestrator = self._stack.enter_context(server(self.place.state / "prefect"))
+            self.terminal.say(f"Prefect {'at' if named else 'started at'} {orchestrator.ui_url}")
+            self._stack.enter_context(without_heartbeats())
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+        if isinstance(error, StageRefused):
+            raise NotAPass(str(error)) from error
+
+    def stage(self, name: str, *, dry_run: bool = False) -> StageResult:
+        """Run one stage's flow."""
+        from flows.exit import FLOWS
+
+        return FLOWS[name](str(self._file), dry_run=dry_run)
+
+    def whole_exit(self, *, resume: bool = False, dry_run: bool = False) -> list[StageResult]:
+        """Run the exit flow."""
+        from flows.exit import exit_flow
+
+        return exit_flow(str(self._file), resume=resume, dry_run=dry_run)

@@ -1,0 +1,172 @@
+"""The stages of an exit as commands, and the whole exit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from flows.cli.exits import Exit, print_json
+from flows.cli.running import Running, site_file
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Common:
+    """Options of every stage.
+
+    Parameters
+    ----------
+    json
+        One JSON document on stdout; progress goes to stderr.
+    dry_run
+        Print exactly the changes that a real run would make, and make none.
+    actor
+        Who acts, as it will stand in the ledger; by default the user of this process.
+    """
+
+    json: bool = False
+    dry_run: bool = False
+    actor: str = ""
+
+
+Site = Annotated[str, Parameter(help="A folder of inventory/sites/, `rehearsal`, or a path to a site file.")]
+NO_OPTIONS = Common()
+
+
+def register(app: App) -> None:
+    """Add the stage commands."""
+    for command in (survey, plan, prepare, network, move, cutover, rollback, finalize, run, status, report):
+        app.command(command)
+
+
+def survey(site: Site, options: Common = NO_OPTIONS) -> int:
+    """List what runs on AWS and in both clusters, with the coverage of every enumeration.
+
+    Example: safe-harbor survey oslo
+    """
+    return run_stage("survey", site, options)
+
+
+def plan(site: Site, options: Common = NO_OPTIONS) -> int:
+    """Show on one page what will be created, moved and changed. Touches nothing.
+
+    Example: safe-harbor plan oslo
+    """
+    return run_stage("plan", site, options)
+
+
+def prepare(site: Site, options: Common = NO_OPTIONS) -> int:
+    """Admit the Oslo nodes, tune their kernels, install and join the cluster. A second run makes 0 changes.
+
+    Example: safe-harbor prepare oslo --dry-run
+    """
+    return run_stage("prepare", site, options)
+
+
+def network(site: Site, options: Common = NO_OPTIONS) -> int:
+    """Stand up the pod network and kube-proxy, then prove every path of them.
+
+    Example: safe-harbor network oslo
+    """
+    return run_stage("network", site, options)
+
+
+def move(site: Site, options: Common = NO_OPTIONS) -> int:
+    """Copy images, objects, the database and the bucket, and prove the copies. Repeat it as you like.
+
+    Example: safe-harbor move oslo
+    """
+    return run_stage("move", site, options)
+
+
+def cutover(site: Site, options: Common = NO_OPTIONS) -> int:
+    """Shift traffic step by step, change the database over, then DNS. Needs an approval.
+
+    Example: safe-harbor cutover oslo
+    """
+    return run_stage("cutover", site, options)
+
+
+def rollback(site: Site, options: Common = NO_OPTIONS) -> int:
+    """Take the shop back to the source, with every order that was made at the target.
+
+    Example: safe-harbor rollback oslo
+    """
+    return run_stage("rollback", site, options)
+
+
+def finalize(site: Site, options: Common = NO_OPTIONS) -> int:
+    """Stop what is left at the source: the point of no return. Refused before the soak is over.
+
+    Example: safe-harbor finalize oslo
+    """
+    return run_stage("finalize", site, options)
+
+
+def run(site: Site, options: Common = NO_OPTIONS, *, resume: bool = False) -> int:
+    """Run the whole exit: survey, plan, prepare, network, move, replay, gate, approve, cutover, finalize, report.
+
+    Example: safe-harbor run oslo --resume
+
+    Parameters
+    ----------
+    resume
+        Skip the stages that are done and go on with the first that is not.
+    """
+    with Running(site_file(site), actor=options.actor) as running:
+        results = running.whole_exit(resume=resume, dry_run=options.dry_run)
+        if options.json:
+            print_json([result.model_dump(mode="json") for result in results])
+        else:
+            running.terminal.table(results)
+    return Exit.DONE
+
+
+def status(site: Site, *, json: bool = False) -> int:
+    """Say how far the exit is: each stage with its verdict, and intents without an outcome.
+
+    Example: safe-harbor status oslo
+    """
+    from tasks.steps.status import exit_status
+
+    state = exit_status(site_file(site))
+    if json:
+        print_json(state.as_json())
+    else:
+        for line in state.lines():
+            print(line)  # noqa: T201 - the answer of the command
+    return Exit.DONE
+
+
+def report(site: Site, *, out: Path | None = None, json: bool = False) -> int:
+    """Write report.html and report.json from what the stages have recorded.
+
+    Example: safe-harbor report oslo --out build/report
+
+    Parameters
+    ----------
+    out
+        The folder to write to; by default the site's state folder.
+    """
+    from tasks.steps.report import write_report
+    from tasks.steps.workplace import opened
+
+    with opened(site_file(site)) as place:
+        written = write_report(out or place.state)
+    if json:
+        print_json({"html": str(written.html), "json": str(written.json)})
+    else:
+        print(f"{written.html}\n{written.json}")  # noqa: T201 - the answer of the command
+    return Exit.DONE
+
+
+def run_stage(name: str, site: str, options: Common) -> int:
+    """Run one stage's flow on a site and show what came of it."""
+    with Running(site_file(site), actor=options.actor) as running:
+        result = running.stage(name, dry_run=options.dry_run)
+        if options.json:
+            print_json(result.model_dump(mode="json"))
+    return Exit.DONE

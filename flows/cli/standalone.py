@@ -1,0 +1,142 @@
+"""`replay` and `judge`: on a site they are stages; on a file or URL they stand alone, with no server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cyclopts import App
+
+from flows.cli.exits import Exit, NotAPass, print_json
+from flows.cli.stages import NO_OPTIONS, Common, Site, run_stage
+from inventory.errors import BadInput
+
+
+def register(app: App) -> None:
+    """Add `replay` and `judge`, each with a stand-alone command beside the stage."""
+    replays = App(name="replay", help="Replay real traffic: against both sides of a site, or one URL.")
+    replays.default(replay_site)
+    replays.command(replay_run, name="run")
+    judges = App(name="judge", help="Judge latency and residency of a site, or the rounds of a file.")
+    judges.default(judge_site)
+    judges.command(judge_latency, name="latency")
+    app.command(replays)
+    app.command(judges)
+
+
+def replay_site(site: Site, options: Common = NO_OPTIONS) -> int:
+    """Replay the site's capture against source and target, in interleaved rounds.
+
+    Example: safe-harbor replay oslo
+    """
+    return run_stage("replay", site, options)
+
+
+def judge_site(site: Site, options: Common = NO_OPTIONS) -> int:
+    """Judge the replayed rounds and the residency controls, and decide.
+
+    Example: safe-harbor judge oslo
+    """
+    return run_stage("gate", site, options)
+
+
+def replay_run(
+    *,
+    capture: Path,
+    target: str,
+    out: Path,
+    rate: float | None = None,
+    speed: float | None = None,
+    duration: float | None = None,
+    connections: int = 64,
+    allow: tuple[str, ...] = (),
+    max_bad: int = 0,
+    json: bool = False,
+) -> int:
+    """Replay a capture against one URL; only loopback and allowed addresses are loaded.
+
+    Example: safe-harbor replay run --capture access.log --target http://127.0.0.1:8080 --rate 500 --out build/r
+
+    Parameters
+    ----------
+    capture
+        An access log in combined format, plain or .gz.
+    target
+        The base URL to load.
+    out
+        The folder for result.json and the histograms.
+    rate
+        Requests per second, at a fixed pace.
+    speed
+        The capture's own timing, times this factor.
+    duration
+        Seconds after which the schedule ends.
+    connections
+        The most connections to open.
+    allow
+        An address that may be loaded, beside loopback.
+    max_bad
+        How many broken lines of the capture are tolerated.
+    json
+        Print result.json on stdout.
+    """
+    from tasks.replay.run import replay_capture
+
+    if (rate is None) == (speed is None):
+        raise BadInput("give either --rate RPS or --speed FACTOR")
+    result = replay_capture(
+        capture,
+        target,
+        out,
+        rate_rps=rate,
+        speed=speed,
+        duration_s=duration,
+        connections=connections,
+        allow=allow,
+        max_bad=max_bad,
+    )
+    if json:
+        print_json(result.as_json())
+    else:
+        print(result)  # noqa: T201 - the answer of the command
+    if result.interrupted:
+        return Exit.INTERRUPTED
+    return Exit.DONE if result.valid else Exit.NOT_A_PASS
+
+
+def judge_latency(rounds: Path, *, margin: tuple[str, ...] = (), json: bool = False) -> int:
+    """Judge recorded rounds by paired-round non-inferiority.
+
+    Example: safe-harbor judge latency rounds.json --margin p99=0.15
+
+    Parameters
+    ----------
+    rounds
+        A file with rounds[] {round, side, route, requests, errors, p50_ms, p95_ms, p99_ms}.
+    margin
+        A margin of a percentile, as p95=0.10; may be given several times.
+    json
+        Print the whole judgement on stdout.
+    """
+    from tasks.gates.latency_file import judge_latency_file
+
+    judgement = judge_latency_file(rounds, margins=dict(_margin(text) for text in margin))
+    if json:
+        print_json(judgement.as_json())
+    else:
+        print(judgement)  # noqa: T201 - the answer of the command
+    if not judgement.verdict.lets_go_on:
+        raise NotAPass(f"latency: {judgement.verdict}")
+    return Exit.DONE
+
+
+def _margin(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    if name not in ("p50", "p95", "p99") or not equals:
+        raise BadInput(f"--margin {text}: write p50=0.05, p95=0.10 or p99=0.15")
+    try:
+        margin = float(value)
+    except ValueError as error:
+        raise BadInput(f"--margin {text}: {value!r} is not a number") from error
+    if not 0 < margin < 10:
+        raise BadInput(f"--margin {text}: a margin lies between 0 and 10 (0.10 is 10 %)")
+    return name, margin

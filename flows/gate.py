@@ -1,0 +1,21 @@
+"""gate: latency and residency, and the decision that an approver signs."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from inventory.models.stage import StageResult
+from tasks.steps import gate as steps
+from tasks.steps.stage import stage
+from tasks.steps.workplace import opened
+
+
+@flow(name="gate")
+def gate(site: str, dry_run: bool = False) -> StageResult:
+    """Judge the replayed rounds and the residency controls; decide. Changes nothing, dry run or not."""
+    del dry_run
+    with opened(site), stage("gate") as draft:
+        steps.judge_latency(draft)
+        steps.judge_residency(draft)
+        steps.decide(draft)
+    return draft.result

@@ -1,0 +1,25 @@
+"""move: the data services of the target, then images, database, bucket and objects."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from inventory.models.stage import StageResult
+from tasks.steps import move as steps
+from tasks.steps.stage import stage
+from tasks.steps.workplace import opened
+
+
+@flow(name="move")
+def move(site: str, dry_run: bool = False) -> StageResult:
+    """Copy everything that is not there yet, and prove that it is the same. Repeat it as you like."""
+    with opened(site), stage("move", dry_run=dry_run) as draft:
+        steps.raise_services(draft, dry_run=dry_run)
+        if not dry_run:
+            steps.copy_images(draft)
+            steps.copy_database(draft)
+            steps.copy_bucket(draft)
+            steps.copy_objects(draft)
+            steps.open_edge(draft)
+            steps.lower_ttl(draft)
+    return draft.result

@@ -1,0 +1,97 @@
+"""The approval: whose, why, and of exactly which evidence."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from inventory.models.finding import Finding, Severity
+from inventory.models.verdict import Verdict
+from tasks.steps.stage import Draft, Halt, read_result
+from tasks.steps.workplace import current
+
+CODE = "APP-DIGEST"
+SHOWN_DIGITS = 16
+
+
+def digest_to_sign() -> str:
+    """The digest (hex) of the gate's decision. Raises Halt where no decision says go."""
+    gate = read_result(current().state, "gate")
+    decision = gate.figures.get("decision", {}) if gate else {}
+    if gate is None or not gate.verdict.lets_go_on or not decision.get("go"):
+        raise Halt("the gate has not said go")
+    return str(decision["digest"])
+
+
+@task(name="take standing approval", cache_policy=NO_CACHE)
+def take_standing_approval(draft: Draft, digest: str) -> None:
+    """The approval that the site file gives beforehand, for the evidence at hand."""
+    standing = current().site.approval
+    if standing is None:
+        raise Halt("the site file names no standing approver")
+    _record(draft, digest, standing.approver, standing.reason, how="standing, from the site file")
+
+
+@task(name="ask at the prompt", cache_policy=NO_CACHE)
+def ask_at_the_prompt(draft: Draft, digest: str) -> None:
+    """Ask the person at the terminal for name, reason, and the first digits of the digest."""
+    current().progress.step("waiting for your approval")
+    print(f"\nThe gate says go. Its evidence has the digest\n  {digest}\nread `report`, then:")  # noqa: T201
+    approver = input("your name: ").strip()
+    reason = input("your reason: ").strip()
+    typed = input(f"the first {SHOWN_DIGITS} digits of the digest (empty: do not approve): ").strip()
+    wanted = digest if typed and digest.startswith(typed) and len(typed) >= SHOWN_DIGITS else typed
+    take_approval(draft, digest, bool(typed), approver, reason, wanted)
+
+
+@task(name="take approval", cache_policy=NO_CACHE)
+def take_approval(
+    draft: Draft, digest: str, approve: bool, approver: str, reason: str, evidence_digest: str
+) -> None:
+    """Take what a person gave. Every part of it must be there, and the digest must be the gate's."""
+    wrong = [
+        what
+        for what, is_wrong in (
+            ("it does not approve", not approve),
+            ("it names no approver", not approver.strip()),
+            ("its reason is shorter than 10 characters", len(reason.strip()) < 10),
+            ("its digest is not that of the gate's evidence", evidence_digest != digest),
+        )
+        if is_wrong
+    ]
+    if wrong:
+        current().ledger.append(
+            "decision", "approval/refused", {"digest": digest, "approver": approver, "because": wrong}
+        )
+        draft.require(_finding(Verdict.FAIL, digest, "no approval: " + ", ".join(wrong)))
+    _record(draft, digest, approver.strip(), reason.strip(), how="given by a person")
+
+
+def _record(draft: Draft, digest: str, approver: str, reason: str, how: str) -> None:
+    place = current()
+    place.ledger.append(
+        "approval",
+        "cutover",
+        {"digest": digest, "approver": approver, "reason": reason, "how": how},
+    )
+    place.ledger.checkpoint()
+    draft.figures |= {"digest": digest, "approver": approver, "reason": reason, "how": how}
+    draft.add([_finding(Verdict.PASS, digest, f"approved by {approver} ({how})")])
+
+
+def _finding(verdict: Verdict, digest: str, observed: str) -> Finding:
+    return Finding(
+        code=CODE,
+        subject=f"decision/{digest[:SHOWN_DIGITS]}",
+        verdict=verdict,
+        observed=observed,
+        expected="an approver, a reason, and the digest of the gate's evidence",
+        remedy="" if verdict is Verdict.PASS else "run `safe-harbor run SITE --resume` and approve",
+        severity=Severity.CRITICAL,
+    )
+
+
+def approved_digest() -> str | None:
+    """The digest of the last approval in the ledger, or None."""
+    approvals = current().ledger.entries(kind="approval", subject="cutover")
+    return str(approvals[-1].body["digest"]) if approvals else None

@@ -1,0 +1,201 @@
+"""The cutover: shares of traffic, the database, DNS; and the way back while it is under way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from inventory.models.finding import Finding, Severity
+from inventory.models.verdict import Verdict
+from tasks.gates.shift import difference, judge_shift
+from tasks.move import changeover
+from tasks.steps.approve import approved_digest, digest_to_sign
+from tasks.steps.stage import Draft
+from tasks.steps.workplace import Workplace, current
+
+LOOK_EVERY_S = 0.25
+MIN_REQUESTS = 50  # in one hold; fewer say nothing of a share of 1 %
+TRAFFIC_PATIENCE_S = 60.0
+ALL_SOURCE = {"source": 100, "target": 0}
+
+
+def require_approval(draft: Draft) -> None:
+    """Take a finding on whether the gate's present decision is approved. Raises Halt where it is not."""
+    digest, approved = digest_to_sign(), approved_digest()
+    same = digest == approved
+    draft.require(
+        Finding(
+            code="CUT-APPROVED",
+            subject=f"decision/{digest[:16]}",
+            verdict=Verdict.PASS if same else Verdict.FAIL,
+            observed="approved" if same else f"the last approval is of {(approved or 'nothing')[:16]}",
+            expected="an approval of exactly this decision in the ledger",
+            remedy="" if same else "run the approve stage again: the evidence has changed since",
+            severity=Severity.CRITICAL,
+        )
+    )
+
+
+def show_steps() -> None:
+    """Say what a real run would do."""
+    place = current()
+    site = place.site
+    for percent in site.cutover.steps_percent:
+        place.progress.step(f"would shift {percent} % to the target and watch for {site.cutover.step_hold_s:g} s")
+    place.progress.step(f"would hold writes and make {site.target.database.host} the primary")
+    place.progress.step(f"would point {site.dns.name} at {site.target.edge.address}")
+
+
+@task(name="judge baseline", cache_policy=NO_CACHE)
+def judge_baseline(draft: Draft) -> None:
+    """Wait for live traffic, and take what it counts before anything is shifted. Raises Halt without traffic."""
+    place = current()
+    draft.figures["started_at"] = place.clock.now().isoformat()
+    draft.figures["steps"] = []
+    place.progress.step("watching the traffic before the first shift")
+    edge = place.drivers.source_edge()
+    _bring(place, "edge/shift", edge.name, lambda: edge.shift(ALL_SOURCE), percent=0)
+    deadline = time.monotonic() + TRAFFIC_PATIENCE_S
+    while time.monotonic() < deadline:
+        finding, spent = _watch(place, 0, place.site.cutover.step_hold_s)
+        if finding.verdict is not Verdict.NODATA:
+            break
+    draft.figures["steps"].append(_figures(draft, place, 0, spent))
+    draft.require(finding)
+
+
+@task(name="shift", cache_policy=NO_CACHE)
+def shift(draft: Draft, percent: int) -> None:
+    """Give the target its share at the source's edge, watch, judge. Raises Halt where it does not pass."""
+    place = current()
+    place.progress.step(f"{percent} % of the traffic to the target")
+    edge = place.drivers.source_edge()
+    _bring(
+        place,
+        "edge/shift",
+        edge.name,
+        lambda: edge.shift({"source": 100 - percent, "target": percent}),
+        percent=percent,
+    )
+    finding, spent = _watch(place, percent, place.site.cutover.step_hold_s)
+    draft.figures["steps"].append(_figures(draft, place, percent, spent))
+    draft.require(finding)
+
+
+@task(name="change database", cache_policy=NO_CACHE)
+def change_database(draft: Draft) -> None:
+    """Hold writes, make the target's database the primary, let the writes go on."""
+    place = current()
+    place.progress.step("changing the database over")
+    result = changeover.to_target(place.drivers.changeover_ports(), record=_recorder(place))
+    draft.figures["write_freeze_s"] = result.freeze_s
+    draft.add(result.findings)
+    finding, spent = _watch(place, 100, place.site.cutover.step_hold_s)
+    draft.figures["steps"].append(_figures(draft, place, 100, spent))
+    draft.require(finding)
+
+
+@task(name="switch dns", cache_policy=NO_CACHE)
+def switch_dns(draft: Draft) -> None:
+    """Point the shop's name at the target's edge, and watch the traffic arrive there."""
+    place = current()
+    site = place.site
+    place.progress.step(f"pointing {site.dns.name} at {site.target.edge.address}")
+    zone, edge = place.drivers.dns(), place.drivers.target_edge()
+    before = edge.counters()
+    _bring(
+        place,
+        "dns/set",
+        site.dns.name,
+        lambda: zone.set_address(site.dns.name, [site.target.edge.address], site.dns.cutover_ttl_s),
+        address=site.target.edge.address,
+    )
+    place.clock.sleep(site.dns.cutover_ttl_s + site.cutover.step_hold_s)
+    spent = difference(before, edge.counters())
+    draft.figures["dns_switched_at"] = place.clock.now().isoformat()
+    draft.require(
+        judge_shift(
+            100, spent, max_error_rate=site.cutover.max_error_rate, min_requests=MIN_REQUESTS
+        ).model_copy(update={"code": "CUT-DNS", "subject": site.dns.name})
+    )
+
+
+@task(name="revert", cache_policy=NO_CACHE)
+def revert(draft: Draft) -> None:
+    """All traffic back to the source, at once, whatever has been done so far."""
+    place = current()
+    site, start = place.site, time.monotonic()
+    place.progress.step("taking all traffic back to the source")
+    edge = place.drivers.source_edge()
+    _bring(place, "edge/shift", edge.name, lambda: edge.shift(ALL_SOURCE), percent=0, because="reverted")
+    if changeover.primary(place.drivers.changeover_ports()) == "target":
+        result = changeover.to_source(place.drivers.changeover_ports(), record=_recorder(place))
+        draft.add(result.findings)
+    zone = place.drivers.dns()
+    if site.source.edge.address not in zone.address(site.dns.name)[0]:
+        _bring(
+            place,
+            "dns/set",
+            site.dns.name,
+            lambda: zone.set_address(site.dns.name, [site.source.edge.address], site.dns.cutover_ttl_s),
+            address=site.source.edge.address,
+        )
+    seconds = time.monotonic() - start
+    draft.figures["revert_s"] = round(seconds, 3)
+    finding, spent = _watch(place, 0, site.cutover.step_hold_s)
+    draft.figures.setdefault("steps", []).append(_figures(draft, place, 0, spent))
+    back = finding.verdict is Verdict.PASS and seconds <= site.cutover.revert_within_s
+    draft.add(
+        [
+            finding.model_copy(
+                update={
+                    "code": "CUT-REVERTED",
+                    "subject": edge.name,
+                    "verdict": Verdict.PASS if back else Verdict.FAIL,
+                    "observed": f"all traffic at the source after {seconds:.1f} s; {finding.observed}",
+                    "expected": f"within {site.cutover.revert_within_s:g} s, and the source answers",
+                }
+            )
+        ]
+    )
+
+
+def _watch(place: Workplace, percent: int, hold_s: float) -> tuple[Finding, dict[str, dict[str, int]]]:
+    """Look at the source's edge until the hold is over or something fails."""
+    edge, rules = place.drivers.source_edge(), place.site.cutover
+    before, deadline = edge.counters(), time.monotonic() + hold_s
+    while True:
+        place.clock.sleep(LOOK_EVERY_S)
+        spent = difference(before, edge.counters())
+        finding = judge_shift(
+            percent, spent, max_error_rate=rules.max_error_rate, min_requests=MIN_REQUESTS
+        )
+        if finding.verdict is Verdict.FAIL or time.monotonic() >= deadline:
+            return finding, spent
+
+
+def _figures(
+    draft: Draft, place: Workplace, percent: int, spent: dict[str, dict[str, int]]
+) -> dict[str, Any]:
+    del draft
+    return {
+        "percent": percent,
+        "at": place.clock.now().isoformat(),
+        "requests": sum(side["requests"] for side in spent.values()),
+        "errors": sum(side["errors"] for side in spent.values()),
+        "target_requests": spent["target"]["requests"],
+        "fallbacks": spent["target"]["fallbacks"],
+    }
+
+
+def _bring(place: Workplace, subject: str, part: str, act: Callable[[], None], **what: object) -> None:
+    with place.ledger.effect(subject, {"part": part, **what}):
+        act()
+
+
+def _recorder(place: Workplace) -> Callable[[str, dict[str, Any]], Any]:
+    return lambda subject, body: place.ledger.effect(f"database/{subject}", body)
