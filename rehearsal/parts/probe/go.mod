@@ -1,0 +1,3 @@
+module safe-harbor.example/parts/probe
+
+go 1.26.0
