@@ -1,0 +1,244 @@
+"""The load engine: an open loop that sends each request when it is due, whatever the answers do.
+
+One process, one thread. A timer of the kernel wakes it at the next due time; all that is due is fired.
+A request takes the idle connection that was used last (LIFO: few connections, all warm), or waits, first
+in first out, for one that becomes free; connections are opened on demand up to a cap. A request that waits
+while the cap is reached is backlog, and a run with backlog is not valid: the generator was the limit.
+Nothing is parsed, allocated in bulk or collected while it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from array import array
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.replay.connection import Connection
+from tasks.replay.records import Fault, Slots
+from tasks.replay.timerfd import Timer
+
+BREAKER_FAULTS = 200  # the circuit breaker looks only after so many
+BREAKER_SHARE = 0.5  # ... and stops the run where more than half of all answers are faults
+
+_clock = time.monotonic
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a run is bounded. A request that has no answer `timeout_s` after it was due has timed out."""
+
+    connections: int = 64
+    timeout_s: float = 10.0
+
+
+class Engine:
+    """Runs one schedule against one address. `due_s` are seconds after the start, rising."""
+
+    def __init__(
+        self,
+        due_s: array[float],
+        wires: list[bytes],
+        which: array[int],
+        address: tuple[str, int],
+        limits: Limits,
+        tls: ssl.SSLContext | None = None,
+        server_name: str | None = None,
+    ) -> None:
+        self.slots = Slots(len(due_s))
+        self.backlog_max = 0
+        self.opened = 0
+        self.unasked = 0
+        self.stopped_because = ""
+        self.start_s = 0.0
+        self.finished_count = 0
+        self.fault_count = 0
+        self.tls_seen = ""
+        self._due_s, self._wires, self._which = due_s, wires, which
+        self._heads = frozenset(i for i, wire in enumerate(wires) if wire.startswith(b"HEAD "))
+        self._address, self._limits, self._tls, self._server_name = address, limits, tls, server_name
+        self._count = len(due_s)
+        self._next = 0
+        self._oldest = 0
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._connecting = 0
+        self._waiting: deque[int] = deque()
+        self._carrier: list[Connection | None] = [None] * self._count
+        self._over: asyncio.Event = asyncio.Event()
+        self._opening: set[asyncio.Task[None]] = set()
+
+    async def run(self, lead_s: float = 0.1) -> None:
+        """Fires the schedule, `lead_s` from now on, and waits for the last answer or its time-out."""
+        self._loop = asyncio.get_running_loop()
+        self._timer = Timer()
+        self.start_s = _clock() + lead_s
+        due = np.frombuffer(self._due_s, dtype=np.float64) + self.start_s
+        self.slots.due_s = array("d", due.tobytes())
+        self._loop.add_reader(self._timer.fd, self._tick)
+        self._timer.arm(self.slots.due_s[0])
+        try:
+            await self._over.wait()
+        finally:
+            self._loop.remove_reader(self._timer.fd)
+            self._timer.close()
+            for task in self._opening:
+                task.cancel()
+            await asyncio.gather(*self._opening, return_exceptions=True)
+            for connection in list(self._open):
+                connection.abort()
+
+    def stop(self, because: str) -> None:
+        """Ends the run now: what is in flight is interrupted, what is left is unsent."""
+        if self._over.is_set():
+            return
+        self.stopped_because = because
+        slots = self.slots
+        for index in range(self._count):
+            if not slots.done_s[index] and not slots.fault[index]:
+                slots.fault[index] = Fault.INTERRUPTED if slots.sent_s[index] else Fault.UNSENT
+        self._over.set()
+
+    def is_head(self, index: int) -> bool:
+        """Whether the request of this slot is a HEAD."""
+        return bool(self._heads) and self._which[index] in self._heads
+
+    def _tick(self) -> None:
+        now = _clock()
+        due, fired, end = self.slots.due_s, self.slots.fired_s, self._count
+        index = self._next
+        while index < end and due[index] <= now:
+            fired[index] = now
+            self._dispatch(index)
+            index += 1
+        self._next = index
+        deadline = self._time_out(now)
+        if not self._over.is_set():
+            self._timer.arm(min(due[index], deadline) if index < end else deadline)
+
+    def _dispatch(self, index: int) -> None:
+        if self._idle:
+            self._give(self._idle.pop(), index)
+            return
+        self._waiting.append(index)
+        self._open_as_needed()
+        backlog = len(self._waiting) - self._connecting
+        if backlog > self.backlog_max:
+            self.backlog_max = backlog
+
+    def _give(self, connection: Connection, index: int) -> None:
+        self._carrier[index] = connection
+        connection.send(index, self._wires[self._which[index]], _clock())
+
+    def _open_as_needed(self) -> None:
+        while self._connecting < len(self._waiting) and (
+            len(self._open) + self._connecting < self._limits.connections
+        ):
+            self._connecting += 1
+            task = self._loop.create_task(self._connect())
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def _connect(self) -> None:
+        host, port = self._address
+        try:
+            transport, _ = await asyncio.wait_for(
+                self._loop.create_connection(
+                    lambda: Connection(self), host, port, ssl=self._tls, server_hostname=self._server_name
+                ),
+                self._limits.timeout_s,
+            )
+        except (OSError, TimeoutError):
+            self._connecting -= 1
+            if (index := self._next_waiting()) is not None:
+                self.failed(index, Fault.CONNECT)
+            self._open_as_needed()
+            return
+        if self._tls and not self.tls_seen and (cipher := transport.get_extra_info("cipher")):
+            self.tls_seen = f"{cipher[1]} {cipher[0]}"
+
+    def _next_waiting(self) -> int | None:
+        while self._waiting:
+            index = self._waiting.popleft()
+            if not self.slots.fault[index]:  # those that timed out while waiting stay in the queue until here
+                return index
+        return None
+
+    def _time_out(self, now: float) -> float:
+        """Times out what is too old; gives the next deadline. Slots are in order of due time, so the oldest
+        unfinished one has the next deadline."""
+        slots, limit_s = self.slots, self._limits.timeout_s
+        index, fired = self._oldest, self._next
+        while index < fired:
+            if not (slots.done_s[index] or slots.fault[index]):
+                if slots.due_s[index] + limit_s > now:
+                    break
+                if (connection := self._carrier[index]) is not None:
+                    connection.abort()
+                self.failed(index, Fault.TIMEOUT if slots.sent_s[index] else Fault.UNSENT)
+            index += 1
+        self._oldest = index
+        return slots.due_s[index] + limit_s if index < self._count else now + limit_s
+
+    # What the connections report.
+
+    def connected(self, connection: Connection) -> None:
+        """A new connection is there."""
+        self._connecting -= 1
+        self.opened += 1
+        self._open.add(connection)
+        self._free(connection)
+
+    def finished(self, index: int, connection: Connection | None) -> None:
+        """An answer is complete; the connection, where it stays open, takes what waits longest."""
+        self._carrier[index] = None
+        if connection is not None:
+            self._free(connection)
+        self._count_one()
+
+    def _free(self, connection: Connection) -> None:
+        index = self._next_waiting()
+        if index is None:
+            self._idle.append(connection)
+        else:
+            self._give(connection, index)
+
+    def failed(self, index: int, fault: Fault) -> None:
+        """The request of this slot gets no answer."""
+        self._carrier[index] = None
+        self.slots.fault[index] = fault
+        self.fault_count += 1
+        self._count_one()
+        if self.fault_count >= BREAKER_FAULTS and self.fault_count > BREAKER_SHARE * self.finished_count:
+            self.stop(f"circuit breaker: {self.fault_count} of {self.finished_count} requests failed")
+
+    def retry(self, index: int) -> None:
+        """A connection that had served before was lost with no byte of the answer: the server had closed it
+        while the request was on its way. GET and HEAD are safe to send again, once; the due time stays."""
+        if self.slots.retried[index]:
+            self.failed(index, Fault.RESET)
+            return
+        self.slots.retried[index] = 1
+        self._carrier[index] = None
+        if self._idle:
+            self._give(self._idle.pop(), index)
+        else:
+            self._waiting.appendleft(index)
+            self._open_as_needed()
+
+    def lost(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        if self._waiting and not self._over.is_set():
+            self._open_as_needed()
+
+    def _count_one(self) -> None:
+        self.finished_count += 1
+        if self.finished_count == self._count:
+            self._over.set()

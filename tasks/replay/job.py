@@ -1,0 +1,78 @@
+"""What the generator's process is given, as files in one folder."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tasks.replay.capture import Target
+from tasks.replay.plan import Plan
+from tasks.replay.target_url import Endpoint
+
+JOB_FILE, PLAN_FILE = "job.json", "plan.npz"
+RECORDS_FILE, COURSE_FILE = "records.npz", "course.json"
+USER_AGENT = "safe-harbor-replay"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A plan with its wire bytes, an address and the bounds of the run."""
+
+    endpoint: Endpoint
+    wires: list[bytes]  # one a distinct request
+    due_s: array[float]
+    target: array[int]
+    expected_status: array[int]
+    connections: int
+    timeout_s: float
+    slo_ms: float
+    ca_file: str
+    go_first: bool
+
+    def save(self, folder: Path) -> None:
+        """Writes it for `load`."""
+        np.savez(
+            folder / PLAN_FILE,
+            due_s=np.array(self.due_s),
+            target=np.array(self.target),
+            expected_status=np.array(self.expected_status),
+        )
+        plain = {
+            "endpoint": asdict(self.endpoint),
+            "wires": [wire.decode("ascii") for wire in self.wires],
+            "connections": self.connections,
+            "timeout_s": self.timeout_s,
+            "slo_ms": self.slo_ms,
+            "ca_file": self.ca_file,
+            "go_first": self.go_first,
+        }
+        (folder / JOB_FILE).write_text(json.dumps(plain))
+
+    @classmethod
+    def load(cls, folder: Path) -> Job:
+        """Reads what `save` wrote."""
+        plain = json.loads((folder / JOB_FILE).read_text())
+        with np.load(folder / PLAN_FILE, allow_pickle=False) as plan:
+            return cls(
+                endpoint=Endpoint(**plain.pop("endpoint")),
+                wires=[wire.encode("ascii") for wire in plain.pop("wires")],
+                due_s=array("d", plan["due_s"].astype(np.float64).tobytes()),
+                target=array("I", plan["target"].astype(np.uint32).tobytes()),
+                expected_status=array("H", plan["expected_status"].astype(np.uint16).tobytes()),
+                **plain,
+            )
+
+
+def wires_of(plan: Plan, endpoint: Endpoint) -> list[bytes]:
+    """The bytes of each distinct request. No cookie, no authorization: a log has none, and none is made up."""
+    return [_wire(target, endpoint.host_header) for target in plan.targets]
+
+
+def _wire(target: Target, host: str) -> bytes:
+    return (
+        f"{target.method} {target.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\n\r\n"
+    ).encode("ascii")

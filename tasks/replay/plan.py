@@ -1,0 +1,112 @@
+"""A capture becomes a schedule: when each request is due, and which one it is. All of it before the run."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+import numpy as np
+
+from inventory.errors import BadInput
+from tasks.replay.capture import Capture, Target
+
+MAX_REQUESTS = 20_000_000  # a run holds about 60 bytes a request
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`due_s` seconds after the start, rising; `target` and `expected_status` have one item a request.
+
+    `records` counts the capture's lines that were walked: those that are sent, and `skipped`.
+    """
+
+    targets: tuple[Target, ...]
+    due_s: array[float]
+    target: array[int]
+    expected_status: array[int]
+    records: int
+    skipped: int
+    pace: str  # for people: `500 requests/s` or `2.0 x the capture's own timing`
+
+    def __len__(self) -> int:
+        return len(self.due_s)
+
+    def planned_by_route(self) -> dict[str, int]:
+        """How many requests of each route are due."""
+        counts = np.bincount(np.frombuffer(self.target, dtype=np.uint32), minlength=len(self.targets))
+        routes: dict[str, int] = {}
+        for target, count in zip(self.targets, counts.tolist(), strict=True):
+            if count:
+                routes[target.route] = routes.get(target.route, 0) + count
+        return routes
+
+
+def at_rate(
+    capture: Capture,
+    rate_rps: float,
+    *,
+    requests: int | None = None,
+    duration_s: float | None = None,
+    start: int = 0,
+) -> Plan:
+    """A fixed rate; the capture is walked in order from line `start`, from its beginning again at its end.
+
+    Exactly one of `requests` and `duration_s` may be given; with none the capture is walked once.
+    Raises BadInput.
+    """
+    if not rate_rps > 0 or not np.isfinite(rate_rps):
+        raise BadInput(f"the rate {rate_rps} is not above 0 requests/s")
+    if requests is not None and duration_s is not None:
+        raise BadInput("give the number of requests or the duration, not both")
+    if duration_s is not None:
+        _positive("duration", duration_s)
+        requests = max(1, round(min(duration_s * rate_rps, MAX_REQUESTS + 1.0)))
+    count = _allowed(len(capture) if requests is None else requests)
+    picked = (start + np.arange(count)) % len(capture)
+    due = np.arange(count, dtype=np.float64) / rate_rps
+    return _plan(capture, due, picked, _skipped(capture, start, count), f"{rate_rps:g} requests/s")
+
+
+def as_captured(capture: Capture, speed: float = 1.0, *, duration_s: float | None = None) -> Plan:
+    """The capture's own timing, `speed` times as fast, once; cut off after `duration_s`. Raises BadInput."""
+    _positive("speed", speed)
+    due = np.frombuffer(capture.at_s, dtype=np.float64) / speed
+    if duration_s is not None:
+        _positive("duration", duration_s)
+        due = due[due < duration_s]
+    count = _allowed(len(due))
+    skipped = _skipped(capture, 0, count)
+    return _plan(capture, due, np.arange(count), skipped, f"{speed:g} x the capture's own timing")
+
+
+def _plan(capture: Capture, due: np.ndarray, picked: np.ndarray, skipped: int, pace: str) -> Plan:
+    return Plan(
+        targets=capture.targets,
+        due_s=array("d", np.ascontiguousarray(due, dtype=np.float64).tobytes()),
+        target=array("I", np.frombuffer(capture.target, dtype=np.uint32)[picked].tobytes()),
+        expected_status=array("H", np.frombuffer(capture.status, dtype=np.uint16)[picked].tobytes()),
+        records=len(picked) + skipped,
+        skipped=skipped,
+        pace=pace,
+    )
+
+
+def _skipped(capture: Capture, start: int, count: int) -> int:
+    """Lines that cannot be replayed between the first and the last request that is walked."""
+
+    def up_to(line: int) -> int:
+        rounds, rest = divmod(line, len(capture))
+        return rounds * capture.skipped + (capture.skipped_before[rest] if rest else 0)
+
+    return up_to(start + count) - up_to(start)
+
+
+def _allowed(requests: int) -> int:
+    if not 1 <= requests <= MAX_REQUESTS:
+        raise BadInput(f"{requests} requests; allowed: 1 to {MAX_REQUESTS}")
+    return requests
+
+
+def _positive(what: str, value: float) -> None:
+    if not (value > 0 and np.isfinite(value)):
+        raise BadInput(f"the {what} {value} is not above 0")

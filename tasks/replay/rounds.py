@@ -1,0 +1,171 @@
+"""Rounds: the same requests against source and target, one after the other, in an order drawn at random.
+
+A comparison of before and after confounds the sides with the time; pairs of runs that are neighbours in time
+do not. Each round replays the next piece of the capture, the same piece on both sides. An invalid run is
+discarded and repeated, at most `ATTEMPTS` times, and told in `discarded`; a round that never becomes valid
+is missing, and the gate says inconclusive.
+
+Routes with fewer than `MIN_PER_ROUTE` requests in a round are pooled into `other`, as the gate cannot judge
+them one by one; all requests count in `*`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tasks.replay.bodies import Answers
+from tasks.replay.capture import Capture
+from tasks.replay.figures import by_route
+from tasks.replay.histogram import Histogram
+from tasks.replay.plan import Plan, at_rate
+from tasks.replay.routes import OTHER, OVER_ALL
+from tasks.replay.run import Options, RunResult, run
+from tasks.replay.target_url import Endpoint
+
+ATTEMPTS = 3
+MIN_PER_ROUTE = 1_000  # what p50 and p95 of a round need
+SIDES = ("source", "target")
+
+Runner = Callable[[Plan, Endpoint, Path, Options], RunResult]
+
+
+@dataclass(frozen=True)
+class RoundFigures:
+    """One route of one run: an item of the rounds file."""
+
+    round: int  # from 1
+    side: str
+    route: str
+    requests: int
+    errors: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True)
+class Discarded:
+    """A run that said nothing."""
+
+    round: int
+    side: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A finished round: its figures of both sides; empty where a side never became valid."""
+
+    number: int
+    order: tuple[str, ...]
+    figures: tuple[RoundFigures, ...]
+    discarded: tuple[Discarded, ...]
+
+
+@dataclass
+class Campaign:
+    """All rounds of a comparison, and what they add up to so far.
+
+    `endpoints` has `source` and `target`; `requests` a run, at `rate_rps`, `planned` rounds.
+    """
+
+    capture: Capture
+    endpoints: dict[str, Endpoint]
+    out_dir: Path
+    rate_rps: float
+    requests: int
+    planned: int
+    seed: int
+    options: Options = field(default_factory=Options)
+    runner: Runner = run
+    pairs: list[Pair] = field(default_factory=list)
+    answers: Answers = field(default_factory=Answers)
+    response: dict[str, dict[str, Histogram]] = field(default_factory=lambda: {side: {} for side in SIDES})
+    service: dict[str, dict[str, Histogram]] = field(default_factory=lambda: {side: {} for side in SIDES})
+
+    def run_pairs(self) -> Iterator[Pair]:
+        """Runs round after round; stop taking them when the gate has decided.
+
+        Raises KeyboardInterrupt where a run was interrupted, and what `run` raises.
+        """
+        dice = random.Random(self.seed)  # noqa: S311 - an order for statistics, not a secret
+        plans = [self._plan(number) for number in range(self.planned)]
+        kept = _kept_routes(plans)
+        for number, plan in enumerate(plans, start=1):
+            order = tuple(dice.sample(SIDES, 2))
+            pair = self._pair(number, order, _pooled(plan, kept))
+            self.pairs.append(pair)
+            yield pair
+
+    def rounds_file(self) -> dict[str, Any]:
+        """The content of the file that `judge latency` takes; formats in docs/formats.md."""
+        return {
+            "schema": "safe-harbor/rounds/v1",
+            "planned_rounds": self.planned,
+            "seed": self.seed,
+            "rate_rps": self.rate_rps,
+            "requests_per_round": self.requests,
+            "order": [list(pair.order) for pair in self.pairs],
+            "discarded": [item.__dict__ for pair in self.pairs for item in pair.discarded],
+            "rounds": [item.__dict__ for pair in self.pairs for item in pair.figures],
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """For the report: `curves_ms[side][route]` as (percentile, ms), `figures_ms`, compared `bodies`."""
+        return {
+            "rounds_run": len(self.pairs),
+            "runs_discarded": sum(len(pair.discarded) for pair in self.pairs),
+            "curves_ms": {s: {r: h.curve_ms() for r, h in routes.items()} for s, routes in self.response.items()},
+            "figures_ms": {s: {r: h.figures_ms() for r, h in routes.items()} for s, routes in self.response.items()},
+            "service_ms": {s: {r: h.figures_ms() for r, h in routes.items()} for s, routes in self.service.items()},
+            "bodies": self.answers.compared(),
+        }
+
+    def _plan(self, number: int) -> Plan:
+        start = number * self.requests % len(self.capture)
+        return at_rate(self.capture, self.rate_rps, requests=self.requests, start=start)
+
+    def _pair(self, number: int, order: tuple[str, ...], plan: Plan) -> Pair:
+        discarded: list[Discarded] = []
+        runs: dict[str, RunResult] = {}
+        for side in order:
+            for attempt in range(1, ATTEMPTS + 1):
+                folder = self.out_dir / f"round-{number:02d}-{side}-{attempt}"
+                result = self.runner(plan, self.endpoints[side], folder, self.options)
+                if result.interrupted:
+                    raise KeyboardInterrupt
+                if result.valid:
+                    runs[side] = result
+                    break
+                discarded.append(Discarded(number, side, tuple(result.result["reasons"])))
+            else:
+                return Pair(number, order, (), tuple(discarded))
+        figures: list[RoundFigures] = []
+        for side in SIDES:
+            figures.extend(self._taken_in(number, side, runs[side]))
+        return Pair(number, order, tuple(figures), tuple(discarded))
+
+    def _taken_in(self, number: int, side: str, result: RunResult) -> Iterator[RoundFigures]:
+        self.answers.add(side, result.targets, result.records)
+        measured = by_route(result.records, result.targets, self.options.timeout_s)
+        for name, mine in measured.items():
+            for histograms, new in ((self.response, mine.response), (self.service, mine.service)):
+                before = histograms[side].get(name)
+                histograms[side][name] = before + new if before else new
+            percentiles = (mine.response.percentile_us(p) / 1000 for p in (50, 95, 99))
+            yield RoundFigures(number, side, name, mine.requests, mine.errors, *percentiles)
+
+
+def _kept_routes(plans: list[Plan]) -> set[str]:
+    """The routes that have enough requests in every round."""
+    counts = [plan.planned_by_route() for plan in plans]
+    return {route for route in counts[0] if all(c.get(route, 0) >= MIN_PER_ROUTE for c in counts)} - {OVER_ALL}
+
+
+def _pooled(plan: Plan, kept: set[str]) -> Plan:
+    targets = tuple(t if t.route in kept else replace(t, route=OTHER) for t in plan.targets)
+    return replace(plan, targets=targets)

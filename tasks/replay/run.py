@@ -1,0 +1,223 @@
+"""One run: a plan against a target, in a process of its own; its records, figures and files.
+
+Files in `out_dir`: `result.json`, `response.hlog` and `service.hlog` (HdrHistogram log, one tagged line a
+route), `records.npz` (one item a request).
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inventory.errors import BadInput
+from tasks.drivers.errors import CommandFailed
+from tasks.replay.capture import Target, read_capture
+from tasks.replay.figures import OVER_ALL, Course, Measured, by_route, result_of
+from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job, wires_of
+from tasks.replay.plan import Plan, as_captured, at_rate
+from tasks.replay.records import Records
+from tasks.replay.target_url import Endpoint, endpoint_of, probe
+from tasks.replay.worker import raise_descriptor_limit, tls_context
+
+MAX_CONNECTIONS = 20_000  # of the 28,000 ephemeral ports that Linux has towards one address
+STOP_WITHIN_S = 15.0
+
+Progress = Callable[[int, int], None]  # (requests finished, requests planned)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is made. `slo_ms` widens the lateness that a valid run may have to 5 % of it."""
+
+    connections: int = 64
+    timeout_s: float = 10.0
+    slo_ms: float = 0.0
+    allow: tuple[str, ...] = ()  # names, addresses, networks that may be loaded besides loopback
+    connect_to: str = ""
+    ca_file: str = ""
+    go_first: bool = True  # real-time scheduling of the generator, where the system allows it
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run measured. `result` is the content of result.json, `measured` has the histograms by route."""
+
+    result: dict[str, Any]
+    measured: dict[str, Measured]
+    records: Records
+    targets: tuple[Target, ...]
+
+    @property
+    def valid(self) -> bool:
+        """Whether the generator did its part; only then do the figures speak of the target."""
+        return bool(self.result["valid"])
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody stopped it; the command then exits with 130."""
+        return bool(self.result["interrupted"])
+
+
+def _silent(done: int, planned: int) -> None:
+    del done, planned
+
+
+def replay_run(
+    capture: Path,
+    target: str,
+    out_dir: Path,
+    *,
+    rate_rps: float | None = None,
+    speed: float | None = None,
+    duration_s: float | None = None,
+    max_bad: int = 0,
+    options: Options | None = None,
+    on_progress: Progress = _silent,
+) -> RunResult:
+    """`safe-harbor replay run`. Without a rate, the capture's own timing at `speed` (1.0).
+
+    Raises BadInput, HostUnreachable, CommandFailed.
+    """
+    if rate_rps is not None and speed is not None:
+        raise BadInput("give --rate or --speed, not both")
+    options = options or Options()
+    endpoint = endpoint_of(target, options.allow, options.connect_to)
+    read = read_capture(capture, max_bad)
+    if rate_rps is not None:
+        plan = at_rate(read, rate_rps, duration_s=duration_s)
+    else:
+        plan = as_captured(read, 1.0 if speed is None else speed, duration_s=duration_s)
+    about = {"file": str(capture), "lines_bad": read.bad_lines, "lines": len(read) + read.skipped}
+    return run(plan, endpoint, out_dir, options, {"capture": about}, on_progress)
+
+
+def run(
+    plan: Plan,
+    endpoint: Endpoint,
+    out_dir: Path,
+    options: Options | None = None,
+    about: dict[str, Any] | None = None,
+    on_progress: Progress = _silent,
+) -> RunResult:
+    """Replays a plan in a fresh process; `about` is added to result.json.
+
+    Stopped by SIGINT, it gives the part that was measured (`interrupted`, not valid).
+    Raises BadInput for bounds that cannot be, HostUnreachable where nothing listens, CommandFailed where the
+    generator died.
+    """
+    options = options or Options()
+    _checked(options, endpoint)
+    probe(endpoint)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    job = Job(
+        endpoint=endpoint,
+        wires=wires_of(plan, endpoint),
+        due_s=plan.due_s,
+        target=plan.target,
+        expected_status=plan.expected_status,
+        connections=options.connections,
+        timeout_s=options.timeout_s,
+        slo_ms=options.slo_ms,
+        ca_file=options.ca_file,
+        go_first=options.go_first,
+    )
+    with tempfile.TemporaryDirectory(prefix="safe-harbor-replay-") as name:
+        folder = Path(name)
+        job.save(folder)
+        _generate(folder, len(plan), on_progress)
+        records = Records.load(folder / RECORDS_FILE)
+        course = Course(**json.loads((folder / COURSE_FILE).read_text()))
+    result = result_of(records, plan.targets, plan.records, plan.skipped, course)
+    result |= {
+        "target": endpoint.url,
+        "address": f"{endpoint.address}:{endpoint.port}",
+        "pace": plan.pace,
+        "planned": len(plan),
+        "connections": options.connections,
+        **(about or {}),
+    }
+    measured = by_route(records, plan.targets, course.timeout_s)
+    _write(out_dir, result, measured, records)
+    return RunResult(result, measured, records, plan.targets)
+
+
+def _checked(options: Options, endpoint: Endpoint) -> None:
+    if not 1 <= options.connections <= MAX_CONNECTIONS:
+        raise BadInput(f"{options.connections} connections; allowed: 1 to {MAX_CONNECTIONS}")
+    if not 0 < options.timeout_s <= 3600:
+        raise BadInput(f"a time-out of {options.timeout_s} s; allowed: above 0, at most 3600")
+    if (limit := raise_descriptor_limit(options.connections + 64)) < options.connections + 64:
+        raise BadInput(
+            f"{options.connections} connections need {options.connections + 64} open files and the limit is {limit}; "
+            "raise it (ulimit -n) or lower --connections"
+        )
+    if endpoint.tls:
+        try:
+            tls_context(options.ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise BadInput(f"the CA file cannot be used: {error}", options.ca_file) from error
+
+
+def _generate(folder: Path, planned: int, on_progress: Progress) -> None:
+    errors = folder / "stderr"
+    with errors.open("wb") as stderr:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "tasks.replay.worker", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            cwd=Path(__file__).parents[2],  # where the packages are, also when they are not installed
+            text=True,
+            start_new_session=True,  # a terminal's Ctrl-C comes here; the generator is told once, by `_stopped`
+        )
+    assert worker.stdout is not None  # noqa: S101 - for the type checker: PIPE was asked for
+    with worker.stdout as progress:
+        try:
+            for line in progress:
+                on_progress(int(line), planned)
+            code = worker.wait()
+        except BaseException as stop:
+            code = _stopped(worker)
+            if not isinstance(stop, KeyboardInterrupt) or code != 0:
+                raise
+    if code != 0:
+        last = errors.read_text(errors="replace").strip().splitlines()[-3:]
+        raise CommandFailed("replay generator", f"ended with {code}: {' | '.join(last) or 'no message'}")
+    on_progress(planned, planned)
+
+
+def _stopped(worker: subprocess.Popen[str]) -> int:
+    """Asks for the partial result."""
+    if worker.poll() is None:
+        worker.send_signal(signal.SIGINT)
+    try:
+        return worker.wait(STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        return worker.wait()
+
+
+def _write(out_dir: Path, result: dict[str, Any], measured: dict[str, Measured], records: Records) -> None:
+    records.save(out_dir / RECORDS_FILE)
+    for which in ("response", "service"):
+        lines = ["#[Histogram log format version 1.2]", "#[values are microseconds]"]
+        for name, route in measured.items():
+            histogram = getattr(route, which)
+            seconds = result["seconds"]
+            lines.append(f"Tag={_tag(name)},0.000,{seconds:.3f},{histogram.max_us / 1000:.3f},{histogram.encoded()}")
+        (out_dir / f"{which}.hlog").write_text("\n".join(lines) + "\n")
+    # Last, and at once: who sees result.json sees a complete run.
+    written = out_dir / "result.json.part"
+    written.write_text(json.dumps(result, indent=2, sort_keys=False) + "\n")
+    written.replace(out_dir / "result.json")
+
+
+def _tag(route: str) -> str:
+    return "all" if route == OVER_ALL else route.replace(",", "%2C")

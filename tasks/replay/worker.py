@@ -1,0 +1,118 @@
+"""The generator's own process: `python -m tasks.replay.worker JOB_DIR`, started by `tasks.replay.run`.
+
+A fresh process has no other threads, and no garbage of others to collect; it runs before everything else
+on its CPU where the system lets it. SIGINT and SIGTERM end the run and keep what was measured.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import resource
+import signal
+import ssl
+import sys
+import time
+from pathlib import Path
+
+import uvloop
+
+from tasks.replay.engine import Engine, Limits
+from tasks.replay.figures import INTERRUPTED, Course
+from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job
+from tasks.replay.records import Records
+
+PROGRESS_EVERY_S = 0.5
+_PR_SET_PDEATHSIG = 1
+_PR_SET_TIMERSLACK = 29
+
+
+def main(folder: Path) -> None:
+    """Runs the job in the folder and leaves the records and the course there."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # no load without somebody who waits for it
+    prctl(_PR_SET_TIMERSLACK, 1)
+    job = Job.load(folder)
+    engine = Engine(
+        job.due_s,
+        job.wires,
+        job.target,
+        (job.endpoint.address, job.endpoint.port),
+        Limits(job.connections, job.timeout_s),
+        tls_context(job.ca_file) if job.endpoint.tls else None,
+        job.endpoint.server_name if job.endpoint.tls else None,
+    )
+    scheduling = _go_first() if job.go_first else "normal"
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    wall_s, cpu_s = time.monotonic(), time.process_time()
+    uvloop.run(_supervised(engine))
+    cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - wall_s
+    course = Course(
+        seconds=time.monotonic() - engine.start_s,
+        cpu_share=cpu_s / wall_s,
+        backlog_max=engine.backlog_max,
+        connections_opened=engine.opened,
+        unasked=engine.unasked,
+        stopped_because=engine.stopped_because,
+        timeout_s=job.timeout_s,
+        slo_ms=job.slo_ms,
+        scheduling=scheduling,
+        tls=engine.tls_seen,
+    )
+    Records.of(engine.slots, engine.start_s, job.target, job.expected_status).save(folder / RECORDS_FILE)
+    (folder / COURSE_FILE).write_text(json.dumps(course.__dict__))
+
+
+async def _supervised(engine: Engine) -> None:
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, engine.stop, INTERRUPTED)
+
+    def tell() -> None:
+        sys.stdout.write(f"{engine.finished_count}\n")
+        sys.stdout.flush()
+        nonlocal handle
+        handle = loop.call_later(PROGRESS_EVERY_S, tell)
+
+    handle = loop.call_later(PROGRESS_EVERY_S, tell)
+    try:
+        await engine.run()
+    finally:
+        handle.cancel()
+
+
+def tls_context(ca_file: str) -> ssl.SSLContext:
+    """Verification is always on; `ca_file` adds a certificate authority of the site's own."""
+    return ssl.create_default_context(cafile=ca_file or None)
+
+
+def _go_first() -> str:
+    """Real-time scheduling, so that a busy machine does not make requests late; it needs CAP_SYS_NICE."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError:
+        try:
+            os.setpriority(os.PRIO_PROCESS, 0, -10)
+        except OSError:
+            return "normal"
+        return "nice -10"
+    return "real-time"
+
+
+def raise_descriptor_limit(wanted: int) -> int:
+    """Raises the soft limit of open files as far as allowed; gives what it is then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted and (hard == resource.RLIM_INFINITY or hard > soft):
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return soft
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
