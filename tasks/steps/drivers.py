@@ -1,0 +1,148 @@
+"""Opens the drivers of a site: each once, when it is first needed, and closes them all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+from inventory.errors import BadInput
+from inventory.models.secret import Secret
+from inventory.models.services import Bucket, Database, Edge
+from inventory.models.site import Site
+from tasks.drivers.aws import AwsAccount
+from tasks.drivers.dns import AuthoritativeZone
+from tasks.drivers.edge import HaproxyEdge, over_host, over_tcp
+from tasks.drivers.kube import KubeApi
+from tasks.drivers.mariadb import MariaDb
+from tasks.drivers.objects import S3Objects
+from tasks.drivers.ports import Aws, DnsZone, EdgeProxy, Host, Kube, Objects, Sql
+from tasks.drivers.ssh import SshHost
+
+Driver = TypeVar("Driver")
+
+
+def read_secret(file: Path) -> Secret:
+    """The secret that a file holds. Raises BadInput where it cannot be read."""
+    try:
+        return Secret(file.read_text().strip())
+    except OSError as error:
+        raise BadInput(f"cannot be read: {error.strerror}", file) from error
+
+
+class Drivers:
+    """The outside of one site, as ports. May be used by several threads; a test gives its own."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._opened: dict[str, Any] = {}
+        self._stack = ExitStack()
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        """End every connection."""
+        with self._lock:
+            self._stack.close()
+            self._opened.clear()
+
+    def aws(self) -> Aws:
+        """The account that is left."""
+        return self._once("aws", lambda: AwsAccount.open(self._site.source.aws))
+
+    def hosts(self) -> Mapping[str, Host]:
+        """Every declared node of the target."""
+        return {node.name: self.host(node.name) for node in self._site.target.nodes}
+
+    def host(self, name: str) -> Host:
+        """One declared node. Raises BadInput, listing the known, where there is none of that name."""
+        nodes = {node.name: node for node in (*self._site.target.nodes, *self._site.source.nodes)}
+        if name not in nodes:
+            raise BadInput(f"no node is named {name!r}; known: {', '.join(nodes)}")
+        return self._once(f"host {name}", lambda: SshHost(nodes[name], self._site.target.ssh))
+
+    def source_kube(self) -> Kube:
+        """The source cluster's API."""
+        return self._once("source kube", lambda: KubeApi.open(self._site.source.kubeconfig, "source"))
+
+    def target_kube(self) -> Kube:
+        """The target cluster's API; its kubeconfig is written by `prepare`."""
+        cluster = self._site.target.cluster
+        return self._once("target kube", lambda: KubeApi.open(cluster.kubeconfig, cluster.name))
+
+    def source_database(self) -> Sql:
+        """The source's MariaDB, as administrator."""
+        return self._database("source", self._site.source.database)
+
+    def target_database(self) -> Sql:
+        """The target's MariaDB, as administrator."""
+        return self._database("target", self._site.target.database)
+
+    def source_bucket(self) -> Objects:
+        """The source's bucket."""
+        return self._bucket("source", self._site.source.bucket)
+
+    def target_bucket(self) -> Objects:
+        """The target's bucket."""
+        return self._bucket("target", self._site.target.bucket)
+
+    def source_edge(self) -> EdgeProxy:
+        """The way in at the source."""
+        return self._edge("source", self._site.source.edge)
+
+    def target_edge(self) -> EdgeProxy:
+        """The way in at the target."""
+        return self._edge("target", self._site.target.edge)
+
+    def dns(self) -> DnsZone:
+        """The zone of the shop's name."""
+        dns = self._site.dns
+        return self._once(
+            "dns",
+            lambda: AuthoritativeZone(
+                dns.server,
+                dns.port,
+                dns.zone,
+                dns.tsig_key_name,
+                read_secret(dns.tsig_key_file),
+                dns.tsig_algorithm,
+            ),
+        )
+
+    def _database(self, side: str, database: Database) -> Sql:
+        return self._once(
+            f"{side} database",
+            lambda: MariaDb(
+                database.host,
+                database.port,
+                database.admin_user,
+                read_secret(database.admin_password_file),
+                database.ca_file,
+                database.name,
+            ),
+        )
+
+    def _bucket(self, side: str, bucket: Bucket) -> Objects:
+        return self._once(f"{side} bucket", lambda: S3Objects.open(bucket))
+
+    def _edge(self, side: str, edge: Edge) -> EdgeProxy:
+        scheme, _, rest = edge.runtime.partition("://")
+        if scheme == "tcp":
+            host, _, port = rest.rpartition(":")
+            return self._once(f"{side} edge", lambda: HaproxyEdge(edge.address, over_tcp(host, int(port))))
+        node, _, path = rest.partition("/")
+        return self._once(
+            f"{side} edge", lambda: HaproxyEdge(edge.address, over_host(self.host(node), f"/{path}"))
+        )
+
+    def _once(self, key: str, make: Callable[[], Driver]) -> Driver:
+        with self._lock:
+            if key not in self._opened:
+                opened = make()
+                self._opened[key] = opened
+                close = getattr(opened, "close", None)
+                if close is not None:
+                    self._stack.callback(close)
+            found: Driver = self._opened[key]
+            return found

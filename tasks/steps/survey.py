@@ -1,0 +1,61 @@
+"""The survey: enumerate, compare with what is declared, judge what is to move."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from inventory.models.resource import Survey
+from tasks.checks.context import Workload
+from tasks.checks.registry import in_group, judge
+from tasks.drivers.ports import Kube
+from tasks.steps.stage import Draft
+from tasks.steps.workplace import Workplace, current
+from tasks.survey.run import read_survey, survey, write_survey
+
+SURVEY_FILE = "survey.json"
+
+
+@task(name="enumerate everything", cache_policy=NO_CACHE)
+def enumerate_everything(draft: Draft) -> Survey:
+    """Every service in every enabled region, and both clusters; kept as survey.json."""
+    place = current()
+    taken = survey(
+        place.site,
+        place.drivers.aws(),
+        _clusters(place),
+        place.clock,
+        lambda seen: place.progress.step(seen.what, seen.done, seen.total),
+    )
+    write_survey(taken, place.state / SURVEY_FILE)
+    services: dict[str, int] = {}
+    for resource in taken.resources:
+        services[resource.service] = services.get(resource.service, 0) + 1
+    draft.figures |= {
+        "resources": len(taken.resources),
+        "services": services,
+        "regions": sorted({row.region for row in taken.coverage if row.service != "kubernetes"}),
+        "complete": all(row.status.complete for row in taken.coverage),
+    }
+    return taken
+
+
+@task(name="judge workloads", cache_policy=NO_CACHE)
+def judge_workloads(draft: Draft) -> None:
+    """Are the source's objects fit to move?"""
+    place = current()
+    context = Workload(place.site, place.drivers.source_kube(), place.clock)
+    draft.add(judge(in_group("workload"), context))
+
+
+def last_survey(place: Workplace) -> Survey:
+    """The survey on disk."""
+    return read_survey(place.state / SURVEY_FILE)
+
+
+def _clusters(place: Workplace) -> list[Kube]:
+    """The source's cluster, and the target's once it has been built."""
+    clusters = [place.drivers.source_kube()]
+    if place.site.target.cluster.kubeconfig.exists():
+        clusters.append(place.drivers.target_kube())
+    return clusters
