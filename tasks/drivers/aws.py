@@ -26,6 +26,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     SSLError,
 )
+from botocore.parsers import ResponseParserError
 
 from inventory.errors import BadInput
 from inventory.models.site import Aws as Account
@@ -224,6 +225,8 @@ class AwsAccount:
             raise HostUnreachable(part, f"{operation}: {error}", remedy) from error
         except SSLError as error:
             raise HostUnreachable(part, f"{operation}: TLS failed: {error}") from error
+        except ResponseParserError as error:
+            raise ServiceFailed(part, f"{operation}: the answer is not one of AWS's") from error
         except BotoCoreError as error:
             raise ServiceFailed(part, f"{operation}: {error}") from error
 
