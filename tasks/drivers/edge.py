@@ -19,7 +19,7 @@ from tasks.drivers.ports import Host
 SIDES = ("source", "target")
 _MAP_PATH = re.compile(r"\((/[^)]*/shift\.map)\)")
 _ENTRY = re.compile(r"^0x[0-9a-f]+ (\S+) (\S+)$", re.MULTILINE)
-# A change is seen by every thread at once; a request that read the entry just before is in its backend by then.
+# Every thread sees a change at once; a request that read the entry before it is in its backend by then.
 SETTLE_S = 0.05
 ANSWER_BYTES = 4 << 20
 

@@ -202,8 +202,7 @@ backend {writes}
 """
 
 # The pause grows with the time waited (an eighth of it, 10 to 200 ms): a short hold ends promptly, and
-# thousands of long ones wake up a few times a second each. `yield` outside of Lua's own run time costs nothing
-# of haproxy's session limit.
+# thousands of long ones wake up a few times a second each. Sleep does not count for Lua's session limit.
 _LUA = """\
 -- Written by safe-harbor: holds a request that writes while the map's `hold` is 1.
 local shift = Map.new("@MAP@", Map._str)

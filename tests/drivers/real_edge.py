@@ -104,7 +104,8 @@ def running_edge(
     files = render_edge(
         EdgeDesign(
             name=name, bind=f"127.0.0.1:{port}", runtime=f"ipv4@127.0.0.1:{runtime}", home=home,
-            source=(Server("s1", "127.0.0.1", source.port),), target=(Server("t1", "127.0.0.1", target.port),),
+            source=(Server("s1", "127.0.0.1", source.port),),
+            target=(Server("t1", "127.0.0.1", target.port),),
             folder=str(folder), hold_max_s=hold_max_s,
         )
     )  # fmt: skip
