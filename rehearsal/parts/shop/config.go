@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -24,6 +25,7 @@ type Settings struct {
 	Roots      *x509.CertPool // the content of DB_CA_FILE
 	MediaURL   string         // MEDIA_URL: base URL of the bucket, without a trailing slash
 	Drain      time.Duration  // DRAIN: between failing readiness and closing the listener, default 3s
+	Delay      time.Duration  // DELAY_MS: added to every page, to rehearse a slow shop; default 0
 }
 
 func readSettings(env func(string) string) (Settings, error) {
@@ -72,6 +74,11 @@ func readSettings(env func(string) string) (Settings, error) {
 	if s.Drain, err = time.ParseDuration(or("DRAIN", "3s")); err != nil {
 		return s, fmt.Errorf("DRAIN: %w", err)
 	}
+	delay, err := strconv.Atoi(or("DELAY_MS", "0"))
+	if err != nil || delay < 0 {
+		return s, fmt.Errorf("DELAY_MS is %q: it must be a number of milliseconds", env("DELAY_MS"))
+	}
+	s.Delay = time.Duration(delay) * time.Millisecond
 	return s, nil
 }
 

@@ -19,6 +19,7 @@ type Shop struct {
 	site     string
 	store    *Store
 	media    *Media
+	delay    time.Duration
 	draining atomic.Bool
 }
 
@@ -55,6 +56,9 @@ func (s *Shop) routes() http.Handler {
 func (s *Shop) timed(handle func(*http.Request) (answer, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
+		if s.delay > 0 && r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
+			time.Sleep(s.delay)
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
 		a, err := handle(r)
 		if err != nil {

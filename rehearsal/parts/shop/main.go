@@ -42,7 +42,7 @@ func serve(settings Settings) error {
 	if err != nil {
 		return err
 	}
-	shop := &Shop{site: settings.Site, store: store, media: media}
+	shop := &Shop{site: settings.Site, store: store, media: media, delay: settings.Delay}
 	server := &http.Server{
 		Handler:           shop.routes(),
 		ReadHeaderTimeout: 10 * time.Second,
