@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from itertools import combinations
 from typing import Any
-from urllib.parse import urlsplit
 
 from inventory.errors import Problem
 from inventory.schema_errors import dotted
@@ -147,13 +146,14 @@ def _names(tree: Tree) -> Iterator[Problem]:
         runtime = tree.get(path)
         if not isinstance(runtime, str):
             continue
-        where = urlsplit(runtime)
+        scheme, _, rest = runtime.partition("://")
+        host = rest.partition("/")[0]
         nodes = [n.get("name") for n in _listed(tree, (side, "nodes")) if isinstance(n, dict)]
-        if where.scheme == "ssh" and where.hostname not in nodes:
-            what = f"no node of {side}.nodes has the name {where.hostname}"
+        if scheme == "ssh" and host not in nodes:
+            what = f"no node of {side}.nodes has the name {host}"
             known = ", ".join(str(each) for each in nodes) or "none"
             yield Problem(*tree.place(path), f"{dotted(path)}: {what} (declared: {known})")
-        if where.scheme == "tcp" and not _is_host_port(runtime.removeprefix("tcp://")):
+        if scheme == "tcp" and not _is_host_port(rest):
             yield Problem(*tree.place(path), f"{dotted(path)}: {runtime!r} has no usable HOST:PORT")
 
 
@@ -178,10 +178,5 @@ def _is_host_port(text: str) -> bool:
 
 
 def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port  # raises where it is out of range
-    except ValueError:
-        return False
-    right_kind = parts.scheme in ("http", "https") and "@" not in parts.netloc
-    return right_kind and parts.hostname is not None and _is_host(parts.hostname)
+    match = re.fullmatch(r"https?://([^/?#@]+)([/?#]\S*)?", text)
+    return match is not None and (_is_host(match[1]) or _is_host_port(match[1]))

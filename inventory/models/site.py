@@ -13,6 +13,15 @@ from inventory.models.finding import Waiver
 from inventory.models.services import Bucket, Database, Dns, Edge, Registry
 
 
+class AwsMatch(Declared):
+    """Resources of one service by id, name or ARN; `*` and `?` stand for any characters."""
+
+    service: Literal["ec2", "ebs", "elbv2", "rds", "s3", "route53", "ecr"]
+    name: str = Field(min_length=1)
+    region: str = ""  # empty: any
+    reason: str = ""  # of a resource that stays: who it belongs to
+
+
 class Aws(Declared):
     """The AWS account that is left. `regions` empty means every region that is enabled."""
 
@@ -22,6 +31,9 @@ class Aws(Declared):
     endpoint_url: str = ""  # only for a stand-in of AWS, as in the rehearsal
     credentials_file: Path
     profile: str = "default"
+    tags: dict[str, str] = Field(default_factory=dict)  # what carries them all belongs to this exit
+    belongs: tuple[AwsMatch, ...] = ()  # what belongs to this exit beside what the file names anyway
+    stays: tuple[AwsMatch, ...] = ()  # what lies in the home region and is not part of this exit
 
 
 class Workload(Declared):

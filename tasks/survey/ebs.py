@@ -34,7 +34,8 @@ def _collect(ask: Ask, site: Site) -> Iterator[Resource]:
             tags=tags,
             attributes=attributes,
         )
-    for found in ask.items("ec2", "describe_snapshots", "Snapshots", {"OwnerIds": ["self"]}):
+    mine = {"OwnerIds": ["self"], "Filters": [{"Name": "owner-id", "Values": [site.source.aws.account]}]}
+    for found in ask.items("ec2", "describe_snapshots", "Snapshots", mine):
         tags = tags_of(found)
         yield Resource(
             service="ebs",

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from inventory.models.resource import Resource
 from inventory.models.site import Site
-from tasks.survey.surveyor import Ask, Surveyor, chosen
+from tasks.survey.surveyor import Ask, Surveyor, chosen, tags_of
 
 
 def _collect(ask: Ask, _site: Site) -> Iterator[Resource]:
     for found in ask.items("ecr", "describe_repositories", "repositories"):
         name = found["repositoryName"]
+        answer = ask.one("ecr", "list_tags_for_resource", {"resourceArn": found["repositoryArn"]}) or {}
         yield Resource(
             service="ecr",
             region=ask.region,
@@ -19,6 +20,7 @@ def _collect(ask: Ask, _site: Site) -> Iterator[Resource]:
             id=name,
             arn=found.get("repositoryArn", ""),
             name=name,
+            tags=tags_of(answer, "tags"),
             attributes=chosen(found, uri="repositoryUri", made_at="createdAt"),
         )
         parameters = {"registryId": found["registryId"], "repositoryName": name}
@@ -40,6 +42,6 @@ def _collect(ask: Ask, _site: Site) -> Iterator[Resource]:
 SURVEYOR = Surveyor(
     service="ecr",
     scope="region",
-    actions=("ecr:DescribeRepositories", "ecr:DescribeImages"),
+    actions=("ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:ListTagsForResource"),
     collect=_collect,
 )
