@@ -7,7 +7,9 @@ from pathlib import Path
 from cyclopts import App
 
 from flows.cli.exits import Exit, NotAPass, print_json
+from flows.cli.answers import summary, verdict_lines
 from flows.cli.stages import NO_OPTIONS, Common, Site, run_stage
+from flows.cli.terminal import progress_bar
 from inventory.errors import BadInput
 
 
@@ -79,25 +81,27 @@ def replay_run(
     json
         Print result.json on stdout.
     """
-    from tasks.replay.run import replay_capture
+    from tasks.replay.run import Options
+    from tasks.replay.run import replay_run as replay_capture
 
     if (rate is None) == (speed is None):
         raise BadInput("give either --rate RPS or --speed FACTOR")
-    result = replay_capture(
-        capture,
-        target,
-        out,
-        rate_rps=rate,
-        speed=speed,
-        duration_s=duration,
-        connections=connections,
-        allow=allow,
-        max_bad=max_bad,
-    )
+    with progress_bar(f"replaying {capture.name}") as told:
+        result = replay_capture(
+            capture,
+            target,
+            out,
+            rate_rps=rate,
+            speed=speed,
+            duration_s=duration,
+            max_bad=max_bad,
+            options=Options(connections=connections, allow=allow),
+            on_progress=told,
+        )
     if json:
-        print_json(result.as_json())
+        print_json(result.result)
     else:
-        print(result)  # noqa: T201 - the answer of the command
+        print(summary(result.result, out))  # noqa: T201 - the answer of the command
     if result.interrupted:
         return Exit.INTERRUPTED
     return Exit.DONE if result.valid else Exit.NOT_A_PASS
@@ -117,15 +121,15 @@ def judge_latency(rounds: Path, *, margin: tuple[str, ...] = (), json: bool = Fa
     json
         Print the whole judgement on stdout.
     """
-    from tasks.gates.latency_file import judge_latency_file
+    from tasks.gates.latency import judge_latency_file
 
-    judgement = judge_latency_file(rounds, margins=dict(_margin(text) for text in margin))
+    document = judge_latency_file(rounds, margins=dict(_margin(text) for text in margin))
     if json:
-        print_json(judgement.as_json())
+        print_json(document)
     else:
-        print(judgement)  # noqa: T201 - the answer of the command
-    if not judgement.verdict.lets_go_on:
-        raise NotAPass(f"latency: {judgement.verdict}")
+        print("\n".join(verdict_lines(document)))  # noqa: T201 - the answer of the command
+    if document["verdict"] not in ("pass", "warn"):
+        raise NotAPass(f"latency: {document['verdict']}")
     return Exit.DONE
 
 

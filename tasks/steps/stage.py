@@ -13,7 +13,7 @@ from typing import Any
 from inventory.models.finding import Finding
 from inventory.models.stage import StageResult
 from inventory.models.verdict import Verdict, worst
-from tasks.gates.decision import apply_waivers
+from tasks.gates.decision import decide
 from tasks.steps.workplace import Workplace, current
 
 
@@ -51,7 +51,7 @@ class Draft:
     def add(self, findings: Iterable[Finding]) -> None:
         """Take findings, with the site's waivers applied, and show those that are not a plain pass."""
         place = current()
-        judged = apply_waivers(list(findings), place.site.waivers, place.clock.now().date())
+        judged = decide(findings, place.site.waivers, place.clock.now().date()).findings
         for finding in judged:
             if finding.verdict is not Verdict.PASS:
                 place.progress.found(finding)
