@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from inventory.models.resource import Survey
 from inventory.models.site import Site
@@ -23,7 +23,8 @@ class Admission:
 class DataPlane:
     """Group `dataplane`: does every path of the target's network work?
 
-    `probes` maps a node's name to the name of the probe pod on it (namespace `safe-harbor-probe`).
+    `probes` maps a node's name to the name of the probe pod on it (namespace `safe-harbor-probe`), and
+    `node_probes` to that of the probe pod with hostNetwork, which asks as the node itself.
     """
 
     site: Site
@@ -31,6 +32,7 @@ class DataPlane:
     kube: Kube
     probes: Mapping[str, str]
     clock: Clock
+    node_probes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

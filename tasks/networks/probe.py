@@ -1,0 +1,173 @@
+"""The probe pods: one a node in the pod network, one a node on the node's own network, and a Service.
+
+They stand only while a network is proved or measured, and are removed whatever came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.drivers.errors import OutsideError, ServiceFailed
+from tasks.drivers.ports import Clock, Kube
+from tasks.facts.probe import NAMESPACE, NODE_APP, POD_APP, PORT, PROGRAM, SERVICE
+
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Names of the probe pods by node: `pods` in the pod network, `nodes` on the node's own network."""
+
+    pods: Mapping[str, str]
+    nodes: Mapping[str, str]
+
+
+def manifests(reference: str) -> tuple[dict[str, Any], ...]:
+    """All objects, the namespace first."""
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": SERVICE, "namespace": NAMESPACE},
+        "spec": {
+            "type": "NodePort",
+            "selector": {"app": POD_APP},
+            "ports": [{"name": "http", "port": 80, "targetPort": PORT, "protocol": "TCP"}],
+        },
+    }
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    return (
+        namespace,
+        service,
+        _daemon_set(POD_APP, reference, host_network=False),
+        _daemon_set(NODE_APP, reference, host_network=True),
+    )
+
+
+def _daemon_set(app: str, reference: str, *, host_network: bool) -> dict[str, Any]:
+    def downward(field: str) -> dict[str, Any]:
+        return {"fieldRef": {"fieldPath": field}}
+
+    container = {
+        "name": "probe",
+        "image": reference,
+        "imagePullPolicy": "Never",
+        "command": [PROGRAM, "serve", "-listen", f":{PORT}"],
+        "env": [
+            {"name": "POD", "valueFrom": downward("metadata.name")},
+            {"name": "NODE", "valueFrom": downward("spec.nodeName")},
+        ],
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": PORT}, "periodSeconds": 1},
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+    }
+    pod: dict[str, Any] = {
+        "containers": [container],
+        "hostNetwork": host_network,
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 1,
+        "tolerations": [{"operator": "Exists"}],
+    }
+    labels = {"app": app}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": app, "namespace": NAMESPACE},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+
+
+def raise_probes(
+    kube: Kube, clock: Clock, nodes: Sequence[str], reference: str, *, within_s: float = 60.0
+) -> Probes:
+    """Create the probe pods and wait until all are ready.
+
+    Raises ServiceFailed with each missing pod's state where they are not in time.
+    """
+    started = clock.now()
+    for manifest in manifests(reference):
+        _settled_apply(kube, clock, manifest, within_s)
+    while True:
+        pods = kube.list("v1", "Pod", namespace=NAMESPACE)
+        found = Probes(_ready(pods, POD_APP), _ready(pods, NODE_APP))
+        missing = [node for node in nodes if node not in found.pods or node not in found.nodes]
+        if not missing:
+            return found
+        if (clock.now() - started).total_seconds() > within_s:
+            raise ServiceFailed(
+                f"{kube.name}: probe pods",
+                f"not ready on {', '.join(missing)} in {within_s:g} s: {_why(pods, missing)}",
+                f"kubectl describe pods -n {NAMESPACE}",
+            )
+        clock.sleep(_POLL_S)
+
+
+def remove_probes(kube: Kube, clock: Clock, *, within_s: float = 60.0) -> None:
+    """Remove all of it and wait until it is gone. Raises ServiceFailed where it is not in time."""
+    started = clock.now()
+    kube.delete("v1", "Namespace", NAMESPACE)
+    while kube.get("v1", "Namespace", NAMESPACE) is not None:
+        if (clock.now() - started).total_seconds() > within_s:
+            raise ServiceFailed(
+                kube.name,
+                f"the namespace {NAMESPACE} is not gone in {within_s:g} s",
+                f"kubectl delete ns {NAMESPACE}",
+            )
+        clock.sleep(_POLL_S)
+
+
+@contextmanager
+def probing(kube: Kube, clock: Clock, nodes: Sequence[str], reference: str) -> Iterator[Probes]:
+    """The probe pods for the time of the block. Raises like `raise_probes` and `remove_probes`."""
+    try:
+        yield raise_probes(kube, clock, nodes, reference)
+    finally:
+        remove_probes(kube, clock)
+
+
+def _settled_apply(kube: Kube, clock: Clock, manifest: Mapping[str, Any], within_s: float) -> None:
+    """Apply, again where the namespace of an earlier run is still going away."""
+    started = clock.now()
+    while True:
+        try:
+            kube.apply(manifest)
+        except OutsideError as error:
+            late = (clock.now() - started).total_seconds() > within_s
+            if "being terminated" not in error.what and "not found" not in error.what or late:
+                raise
+            clock.sleep(_POLL_S)
+            if manifest["kind"] != "Namespace":
+                kube.apply(manifests("")[0])
+        else:
+            return
+
+
+def _ready(pods: Sequence[Mapping[str, Any]], app: str) -> dict[str, str]:
+    return {
+        pod["spec"]["nodeName"]: pod["metadata"]["name"]
+        for pod in pods
+        if pod["metadata"].get("labels", {}).get("app") == app
+        and "deletionTimestamp" not in pod["metadata"]
+        and any(
+            condition["type"] == "Ready" and condition["status"] == "True"
+            for condition in pod.get("status", {}).get("conditions", ())
+        )
+    }
+
+
+def _why(pods: Sequence[Mapping[str, Any]], missing: Sequence[str]) -> str:
+    reasons = []
+    for pod in pods:
+        node = pod["spec"].get("nodeName", "no node")
+        status = pod.get("status", {})
+        states = [s.get("state", {}).get("waiting", {}) for s in status.get("containerStatuses", ())]
+        waiting = ", ".join(f"{s['reason']} {s.get('message', '')}" for s in states if s)
+        if node in missing or node == "no node":
+            reasons.append(
+                f"{pod['metadata']['name']} on {node}: {waiting or status.get('phase', 'unknown')}"
+            )
+    return "; ".join(reasons) or "no pod was created"

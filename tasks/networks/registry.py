@@ -1,0 +1,37 @@
+"""Finds the pod networks: every module of this package that defines `network`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
+import tasks.networks
+from inventory.errors import BadInput
+from inventory.models.site import Site
+from tasks.networks.contract import MakesNetwork, PodNetwork
+
+
+@cache
+def networks() -> Mapping[str, MakesNetwork]:
+    """Every network, by its kind."""
+    found: dict[str, MakesNetwork] = {}
+    for module in pkgutil.iter_modules(tasks.networks.__path__, "tasks.networks."):
+        loaded = importlib.import_module(module.name)
+        make = getattr(loaded, "network", None)
+        if make is not None:
+            found[loaded.KIND] = make
+    return MappingProxyType(found)
+
+
+def of_site(site: Site) -> PodNetwork:
+    """The network that the site declares. Raises BadInput, naming the known ones, for an unknown kind."""
+    kind = site.target.cluster.network.kind
+    make = networks().get(kind)
+    if make is None:
+        raise BadInput(
+            f"target.cluster.network.kind: no network {kind!r}; known: {', '.join(sorted(networks()))}"
+        )
+    return make(site)

@@ -1,0 +1,153 @@
+"""kube-proxy as a systemd unit: its configuration, its own credentials, the mode that the site declares.
+
+Its identity is a service account of its own with the right `system:node-proxier` and nothing more; the token
+lies in a 0600 file on each node. Source: kube-proxy's KubeProxyConfiguration v1alpha1 (1.37).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from inventory.errors import BadInput
+from inventory.models.change import Change
+from inventory.models.cluster import Cluster, KubeProxy, Node
+from inventory.models.secret import Secret
+from tasks.facts import sysctl
+from tasks.facts.asked import Asked
+from tasks.facts.gather import Facts
+from tasks.operations import units
+from tasks.operations.files import Wanted
+
+UNIT = "kube-proxy.service"
+PROGRAM = "/usr/local/bin/kube-proxy"
+FOLDER = "/etc/safe-harbor/kube-proxy"
+ACCOUNT = "safe-harbor-kube-proxy"
+ACCOUNT_NAMESPACE = "kube-system"
+CLUSTER_CA = "/etc/kubernetes/pki/ca.crt"
+CONNTRACK_MAX = "net.netfilter.nf_conntrack_max"
+
+_UNIT = """# Written by safe-harbor
+[Unit]
+Description=kube-proxy, the Services of the node
+Documentation=https://kubernetes.io/docs/reference/command-line-tools-reference/kube-proxy/
+Wants=network-online.target
+After=network-online.target flanneld.service
+
+[Service]
+ExecStart={program} --config={folder}/config.yaml --v=2
+Restart=always
+RestartSec=2
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def manifests() -> tuple[dict[str, Any], ...]:
+    """The account, its right and its token, to be applied before the nodes are planned."""
+    account = {"name": ACCOUNT, "namespace": ACCOUNT_NAMESPACE}
+    return (
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": dict(account)},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": ACCOUNT},
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": "system:node-proxier",
+            },
+            "subjects": [{"kind": "ServiceAccount", **account}],
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/service-account-token",
+            "metadata": account | {"annotations": {"kubernetes.io/service-account.name": ACCOUNT}},
+        },
+    )
+
+
+def refuse_hidden_clients(proxy: KubeProxy, policies: Sequence[dict[str, Any]]) -> None:
+    """Raises BadInput for `masquerade_all` next to a NetworkPolicy with an ipBlock: it could never match."""
+    blocking = [
+        f"{policy['metadata']['namespace']}/{policy['metadata']['name']}"
+        for policy in policies
+        if '"ipBlock"' in json.dumps(policy.get("spec", {}))
+    ]
+    if proxy.masquerade_all and blocking:
+        raise BadInput(
+            "target.cluster.kube_proxy.masquerade_all hides client addresses from NetworkPolicies with an "
+            f"ipBlock: {', '.join(blocking)}; set masquerade_all: false, or remove these policies"
+        )
+
+
+def configuration(node: Node, cluster: Cluster, *, conntrack_writable: bool) -> dict[str, Any]:
+    """The KubeProxyConfiguration of this node.
+
+    Where nf_conntrack_max is read-only (any network namespace but the first), kube-proxy must not set it.
+    """
+    conntrack = {"maxPerCore": 32768, "min": 131072} if conntrack_writable else {"maxPerCore": 0, "min": 0}
+    return {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": str(cluster.kube_proxy.mode),
+        "clientConnection": {"kubeconfig": f"{FOLDER}/kubeconfig"},
+        "clusterCIDR": str(cluster.pod_cidr),
+        "detectLocalMode": "ClusterCIDR",
+        "hostnameOverride": node.name,
+        "healthzBindAddress": "0.0.0.0:10256",
+        "metricsBindAddress": "127.0.0.1:10249",
+        "conntrack": conntrack,
+        "iptables": {"masqueradeAll": cluster.kube_proxy.masquerade_all},
+        "nftables": {"masqueradeAll": cluster.kube_proxy.masquerade_all},
+    }
+
+
+def kubeconfig(server: str) -> dict[str, Any]:
+    """The kubeconfig; its secret is in another file."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "cluster", "cluster": {"server": server, "certificate-authority": CLUSTER_CA}}],
+        "users": [{"name": "kube-proxy", "user": {"tokenFile": f"{FOLDER}/token"}}],
+        "contexts": [{"name": "cluster", "context": {"cluster": "cluster", "user": "kube-proxy"}}],
+        "current-context": "cluster",
+    }
+
+
+def service(
+    node: Node, cluster: Cluster, server: str, token: Secret, *, conntrack_writable: bool
+) -> units.Service:
+    """kube-proxy on this node; `server` is the API server's URL as the node reaches it."""
+    settings = configuration(node, cluster, conntrack_writable=conntrack_writable)
+    return units.Service(
+        UNIT,
+        _UNIT.format(program=PROGRAM, folder=FOLDER),
+        (
+            Wanted(f"{FOLDER}/config.yaml", _json(settings)),  # JSON is YAML
+            Wanted(f"{FOLDER}/kubeconfig", _json(kubeconfig(server)), 0o600),
+            Wanted(f"{FOLDER}/token", token.reveal().encode(), 0o600),
+        ),
+    )
+
+
+def questions() -> tuple[Asked[Any], ...]:
+    """What must be known of the node, whatever is planned for it."""
+    empty = units.Service(
+        UNIT, "", tuple(Wanted(f"{FOLDER}/{name}", b"") for name in ("config.yaml", "kubeconfig", "token"))
+    )
+    return (*units.asked(empty), sysctl.ask([CONNTRACK_MAX]))
+
+
+def plan_node(node: Node, cluster: Cluster, server: str, token: Secret, facts: Facts) -> list[Change]:
+    """kube-proxy's changes on this node."""
+    setting = facts.of(sysctl.ask([CONNTRACK_MAX]))[CONNTRACK_MAX]
+    wanted = service(node, cluster, server, token, conntrack_writable=setting.writable)
+    return units.plan(node.name, facts, wanted, f"Services in {cluster.kube_proxy.mode} mode")
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, indent=2).encode() + b"\n"
