@@ -79,4 +79,8 @@ def read_rows(database: Path) -> tuple[list[tuple[int, bytes, bytes]], list[tupl
         notes = connection.execute("SELECT number, note FROM checkpoints ORDER BY number").fetchall()
     finally:
         connection.close()
+    wrong = [row for row in entries if [type(cell) for cell in row] != [int, bytes, bytes]]
+    wrong += [row for row in notes if [type(cell) for cell in row] != [int, str]]
+    if wrong:  # a damaged row header can turn a column into another type, or NULL
+        raise sqlite3.DatabaseError(f"{len(wrong)} rows hold values of the wrong type")
     return entries, notes
