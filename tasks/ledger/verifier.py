@@ -3,11 +3,10 @@
 
     python3 verifier.py [FOLDER] [--key VERIFIER_KEY]
 
-It needs nothing of the program that wrote the trail, and rehashes everything: the sums of all files, the
-DSSE signature and the body of every entry, the hash chain, the inclusion proof of every entry, every
-checkpoint and the seal (RFC 6962 Merkle tree, C2SP signed notes, Ed25519 by RFC 8032). Exit code: 0 it
-verifies, 4 it does not, 2 the folder is no bundle. `--key` is the verifier key as you received it by
-another way; without it the bundle is only shown to be whole, not whose it is.
+It needs nothing of the program that wrote the trail, and rehashes everything: the sums of all files, every
+entry (DSSE, body, hash chain, inclusion proof), every checkpoint and the seal (RFC 6962, C2SP signed notes,
+Ed25519 by RFC 8032). Exit code: 0 it verifies, 4 it does not, 2 the folder is no bundle. `--key` is the
+verifier key as it reached you by another way; without it the bundle is shown to be whole, not whose it is.
 """
 
 from __future__ import annotations
@@ -308,7 +307,7 @@ def _check_proofs(
     lines = _lines(content)
     if not len(lines) == signed <= len(hashes):
         problems.append(f"{PROOFS}: {len(lines)} proofs, the last checkpoint has {signed} entries")
-        return
+        lines = []
     for index, line in enumerate(lines):
         try:
             proof = json.loads(line)
