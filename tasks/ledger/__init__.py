@@ -4,7 +4,7 @@ Law: called by steps and flows only; knows nothing of migrations. An entry is du
 """
 
 from tasks.ledger.bundle import export
-from tasks.ledger.entry import Entry, Kind
+from tasks.ledger.entry import Entry, Kind, open_intents
 from tasks.ledger.errors import LedgerBroken, LedgerBusy
 from tasks.ledger.ledger import Effect, Ledger
 from tasks.ledger.note import Checkpoint
@@ -22,6 +22,7 @@ __all__ = [
     "Verified",
     "Witnessed",
     "export",
+    "open_intents",
     "read_entries",
     "verify",
     "witness",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -75,6 +75,12 @@ class Entry:
         shown = body if len(body) <= 120 else body[:117] + "..."
         at = self.at.strftime("%Y-%m-%d %H:%M:%S")
         return f"{self.index:5}  {at}Z  {self.kind:<9}  {self.subject}  by {self.actor}  {shown}"
+
+
+def open_intents(entries: Sequence[Entry]) -> list[Entry]:
+    """The intents that no outcome answers."""
+    answered = {entry.body.get("intent") for entry in entries if entry.kind is Kind.OUTCOME}
+    return [entry for entry in entries if entry.kind is Kind.INTENT and entry.index not in answered]
 
 
 def _stamp(at: datetime) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from tasks.drivers.ports import Clock
 from tasks.ledger.canonical import plain
-from tasks.ledger.entry import NO_PREVIOUS, Draft, Entry, Kind
+from tasks.ledger.entry import NO_PREVIOUS, Draft, Entry, Kind, open_intents
 from tasks.ledger.errors import LedgerBroken, LedgerBusy
 from tasks.ledger.examine import Trail, examine
 from tasks.ledger.keys import SigningKey, write_durably
@@ -33,6 +33,7 @@ from tasks.ledger.seal import (
 from tasks.ledger.store import Store
 
 _ERROR_CHARS = 2000
+_OWN_KEYS = {"intent", "done", "error"}  # of every outcome that `effect` writes
 
 
 class Effect:
@@ -49,7 +50,10 @@ class Effect:
 
     @outcome.setter
     def outcome(self, body: Mapping[str, Any]) -> None:
-        self._outcome = plain(body, "outcome")
+        content = plain(body, "outcome")
+        if taken := sorted(_OWN_KEYS & set(content)):
+            raise ValueError(f"outcome: {', '.join(taken)} are the ledger's own keys; take others")
+        self._outcome = content
 
 
 class Ledger:
@@ -189,8 +193,8 @@ class Ledger:
     def effect(self, subject: str, body: Mapping[str, Any]) -> Iterator[Effect]:
         """Write the intent, run the block, write the outcome.
 
-        The outcome's body is `{"intent": index, "done": bool, "error": text, "result": what the block set}`;
-        an exception of the block is written as its text and passes through.
+        The outcome's body is what the block set, and `intent` (the intent's index), `done` and `error`; an
+        exception of the block is written as its text and passes through.
         """
         effect = Effect(self.append(Kind.INTENT, subject, body))
         try:
@@ -203,12 +207,7 @@ class Ledger:
     def _conclude(self, effect: Effect, error: BaseException | None) -> None:
         text = "" if error is None else f"{type(error).__name__}: {error}"
         shown = text[:_ERROR_CHARS].encode("utf-8", "replace").decode()
-        body = {
-            "intent": effect.intent.index,
-            "done": error is None,
-            "error": shown,
-            "result": effect.outcome,
-        }
+        body = {**effect.outcome, "intent": effect.intent.index, "done": error is None, "error": shown}
         self.append(Kind.OUTCOME, effect.intent.subject, body)
 
     def entries(self, kind: str | None = None, subject: str | None = None) -> list[Entry]:
@@ -222,9 +221,7 @@ class Ledger:
 
     def open_intents(self) -> list[Entry]:
         """Intents that no outcome answers: what a killed run leaves to `resume` and `rollback`."""
-        with self._mutex:
-            answered = {e.body.get("intent") for e in self._entries if e.kind is Kind.OUTCOME}
-            return [e for e in self._entries if e.kind is Kind.INTENT and e.index not in answered]
+        return open_intents(self.entries())
 
     def root(self) -> str:
         """The tree's root, hex."""

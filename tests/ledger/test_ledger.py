@@ -43,7 +43,7 @@ def test_an_effect_writes_its_intent_before_and_its_outcome_after(opened: Opened
             effect.outcome = {"answered": "10.60.0.11"}
         assert ledger.open_intents() == []
         outcome = ledger.entries(kind="outcome")[0]
-    assert outcome.body == {"intent": 0, "done": True, "error": "", "result": {"answered": "10.60.0.11"}}
+    assert outcome.body == {"answered": "10.60.0.11", "intent": 0, "done": True, "error": ""}
 
 
 def test_a_failed_effect_is_written_and_passes_through(opened: Opened) -> None:
@@ -54,14 +54,17 @@ def test_a_failed_effect_is_written_and_passes_through(opened: Opened) -> None:
         with pytest.raises(KeyboardInterrupt), ledger.effect("join", {}):
             raise KeyboardInterrupt
         first, second = (e.body for e in ledger.entries(kind="outcome"))
-        assert first == {
-            "intent": 0,
-            "done": False,
-            "error": "OutsideError: oslo-2: no route",
-            "result": {"joined": 1},
-        }
+        error = "OutsideError: oslo-2: no route"
+        assert first == {"joined": 1, "intent": 0, "done": False, "error": error}
         assert (second["done"], second["error"]) == (False, "KeyboardInterrupt: ")
         assert ledger.open_intents() == []
+
+
+def test_an_outcome_does_not_hide_the_ledgers_own_keys(opened: Opened) -> None:
+    with opened() as ledger, ledger.effect("x", {}) as effect:
+        with pytest.raises(ValueError, match="done, intent are the ledger's own keys"):
+            effect.outcome = {"intent": 5, "done": True}
+        effect.outcome = {"fine": 1}
 
 
 class _Colour(StrEnum):
