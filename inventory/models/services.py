@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from pydantic import Field
@@ -23,6 +24,7 @@ class Database(Declared):
     app_password_file: Path
     ca_file: Path  # TLS is verified against it
     reachable_as: str = ""  # host:port under which the OTHER side reaches it, for replication
+    seen_as: tuple[IPv4Address, ...] = ()  # where its connections come from, as the other side sees them
 
 
 class Registry(Declared):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from inventory.models.resource import Survey
 from inventory.models.site import Site
@@ -46,7 +47,11 @@ class Workload:
 
 @dataclass(frozen=True)
 class Residency:
-    """Group `residency`: where does the data lie, and what still points away from Norway?"""
+    """Group `residency`: where does the data lie, and what still points away from Norway?
+
+    Before the cutover (and until `finalize`) the source still holds the data, as declared; after it, what is
+    left there is a failure.
+    """
 
     site: Site
     survey: Survey
@@ -56,3 +61,4 @@ class Residency:
     dns: DnsZone
     hosts: Mapping[str, Host]
     clock: Clock
+    phase: Literal["before-cutover", "after-finalize"] = "before-cutover"

@@ -71,6 +71,21 @@ class AuthoritativeZone:
                 return tuple(sorted(record.address for record in rrset)), rrset.ttl
         return (), 0
 
+    def name_servers(self) -> tuple[str, ...]:
+        """See `ports.DnsZone.name_servers`. Raises HostUnreachable; ServiceFailed without authority."""
+        query = dns.message.make_query(self._zone, dns.rdatatype.NS)
+        query.flags &= ~dns.flags.RD
+        answer = self._ask(query)
+        if answer.rcode() != dns.rcode.NOERROR or not answer.flags & dns.flags.AA:
+            raise ServiceFailed(self._part, f"does not answer for {self._zone} with authority")
+        servers = [
+            record.target.to_text(omit_final_dot=True)
+            for rrset in answer.answer
+            if rrset.name == self._zone and rrset.rdtype == dns.rdatatype.NS
+            for record in rrset
+        ]
+        return tuple(sorted(servers))
+
     def set_address(self, name: str, addresses: Sequence[str], ttl_s: int) -> None:
         """See `ports.DnsZone.set_address`; returns once the server answers with the new records.
 

@@ -164,6 +164,9 @@ class DnsZone(Protocol):
     def address(self, name: str) -> tuple[tuple[str, ...], int]:
         """The A records and their TTL in seconds, from the authoritative server."""
 
+    def name_servers(self) -> tuple[str, ...]:
+        """The names of the zone's servers, as the authoritative server gives them, without the last dot."""
+
     def set_address(self, name: str, addresses: Sequence[str], ttl_s: int) -> None:
         """Replace the A records, atomically."""
 

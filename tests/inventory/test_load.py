@@ -287,7 +287,7 @@ def test_the_example_loads_and_shows_every_key_of_the_model() -> None:
         return absent
 
     # The target's services have the source's keys, which stand there with their meaning.
-    short = {"Database.port", "Database.name", "Database.replication_user", "Database.app_user"}
+    short = {"Database.port", "Database.name", "Database.replication_user", "Database.app_user", "Database.seen_as"}
     assert set(keys(Site, tree.value)) - short - {"Bucket.region", "Bucket.profile"} == set()
 
 
