@@ -9,7 +9,7 @@ import argparse
 import sys
 import time
 
-from rehearsal import netns, nodes, teardown
+from rehearsal import cluster_source, netns, nodes, parts, teardown
 from rehearsal.plan import Machine, Plan
 from rehearsal.state import State
 
@@ -17,7 +17,7 @@ from rehearsal.state import State
 def main() -> int:
     """Run one of the pieces; answers the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rehearsal", description=__doc__)
-    parser.add_argument("piece", choices=("oslo-up", "oslo-down", "aws-nodes-up", "aws-nodes-down", "down"))
+    parser.add_argument("piece", choices=("oslo-up", "oslo-down", "aws-up", "aws-down", "down"))
     piece = parser.parse_args().piece
     plan = Plan()
     state = State(plan)
@@ -33,11 +33,24 @@ def main() -> int:
     return 0
 
 
+class _Lines:
+    def __init__(self) -> None:
+        self._said = ""
+
+    def step(self, text: str, done: int = 0, total: int = 0) -> None:  # noqa: ARG002  # the protocol's
+        if text != self._said:
+            sys.stdout.write(f"{text}\n")
+        self._said = text
+
+
 def _up(plan: Plan, state: State, machines: tuple[Machine, ...]) -> None:
     nodes.make_keys(plan, (*plan.aws_nodes, *plan.oslo_nodes))
     netns.raise_wan(plan, state)
-    nodes.boot(plan, state, machines)
-    if machines == plan.oslo_nodes:
+    if machines == plan.aws_nodes:
+        cluster_source.start(plan, state, parts.build(_Lines()))
+        cluster_source.await_ready(plan, state)
+    else:
+        nodes.boot(plan, state, machines)
         for machine in machines:
             sys.stdout.write(
                 f"ssh -i {plan.ssh_key} -o UserKnownHostsFile={plan.known_hosts} root@{machine.address}\n"

@@ -11,9 +11,9 @@ import os
 import time
 from pathlib import Path
 
+from rehearsal.plan import Plan
 from rehearsal.state import State
 
-TOP = "safe-harbor-rehearsal"
 _ROOT = Path("/sys/fs/cgroup")
 
 
@@ -29,11 +29,16 @@ def hierarchies(root: Path = _ROOT) -> tuple[Path, ...]:
     return tuple(sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink()))
 
 
+def top(plan: Plan) -> str:
+    """The name of the site's cgroup, in every hierarchy."""
+    return f"safe-harbor-{plan.wan_netns}"
+
+
 def make(state: State, name: str) -> tuple[Path, ...]:
     """The cgroups that a node of this name starts in; none with v2."""
     made = []
     for hierarchy in hierarchies():
-        group = hierarchy / TOP / name
+        group = hierarchy / top(state.plan) / name
         state.record("cgroup", str(group))
         for folder in (group.parent, group):
             # Controllers that are mounted but not in use have no cgroup.procs.
@@ -51,23 +56,23 @@ def _inherit_cpuset(folder: Path) -> None:
     (folder / "cgroup.clone_children").write_text("1")
 
 
-def processes() -> set[int]:
+def processes(plan: Plan) -> set[int]:
     """Every process in a cgroup of the site."""
     found: set[int] = set()
     for hierarchy in hierarchies():
-        for folder, _, _ in os.walk(hierarchy / TOP):
+        for folder, _, _ in os.walk(hierarchy / top(plan)):
             with contextlib.suppress(OSError):  # the group went away while we walked
                 found.update(map(int, (Path(folder) / "cgroup.procs").read_text().split()))
     return found
 
 
-def remove(within_s: float = 5.0) -> list[Path]:
+def remove(plan: Plan, within_s: float = 5.0) -> list[Path]:
     """Remove every cgroup of the site; answers those that stay because something still lives in them."""
     end = time.monotonic() + within_s
     while True:
         left = []
         for hierarchy in hierarchies():
-            for folder, _, _ in os.walk(hierarchy / TOP, topdown=False):
+            for folder, _, _ in os.walk(hierarchy / top(plan), topdown=False):
                 try:
                     Path(folder).rmdir()
                 except FileNotFoundError:

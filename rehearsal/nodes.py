@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from rehearsal.state import State, start_of
 from tasks.drivers.errors import CommandFailed, HostUnreachable
 
 READY_S = 30.0
+Furnish = Callable[[Machine, Path], None]
 
 
 def make_keys(plan: Plan, machines: Iterable[Machine]) -> None:
@@ -49,15 +50,24 @@ def host_key(plan: Plan, machine: Machine) -> str:
 
 
 def boot(
-    plan: Plan, state: State, machines: Sequence[Machine], *, programs: Path | None = None, wait: bool = True
+    plan: Plan,
+    state: State,
+    machines: Sequence[Machine],
+    *,
+    binds: Mapping[Path, str] | None = None,
+    furnish: Furnish | None = None,
+    wait: bool = True,
 ) -> None:
     """Boot these nodes side by side; each is ready when its sshd greets.
 
-    `programs` is bound read-only at /opt/safe-harbor/bin. Raises HostUnreachable with the end of the node's
+    `binds` are bound read-only into them; `furnish` lays files into a root before its boot.
+    Raises HostUnreachable with the end of the node's
     console where one does not come up.
     """
     with ThreadPoolExecutor(max_workers=len(machines)) as pool:
-        for future in [pool.submit(_start, plan, state, machine, programs) for machine in machines]:
+        for future in [
+            pool.submit(_start, plan, state, machine, binds or {}, furnish) for machine in machines
+        ]:
             future.result()
     if wait:
         await_ready(state, machines)
@@ -105,11 +115,15 @@ def stop(state: State, machines: Iterable[Machine], within_s: float = 8.0) -> No
                 time.sleep(0.02)
 
 
-def _start(plan: Plan, state: State, machine: Machine, programs: Path | None) -> None:
+def _start(
+    plan: Plan, state: State, machine: Machine, binds: Mapping[Path, str], furnish: Furnish | None
+) -> None:
     if machine.name in state.recorded("process") and state.process(machine.name).alive():
         return
     netns.raise_machine(plan, state, machine)
     root = node_root.make(plan, state, machine)
+    if furnish is not None:
+        furnish(machine, root)
     argv: list[str | Path] = [
         *("systemd-nspawn", "--quiet", "--directory", root, "--boot", "--machine", machine.netns),
         f"--hostname={machine.name}",
@@ -118,8 +132,7 @@ def _start(plan: Plan, state: State, machine: Machine, programs: Path | None) ->
         *("--capability=all", "--system-call-filter=@keyring bpf"),
         *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"),
     ]
-    if programs is not None:
-        argv.append(f"--bind-ro={programs}:/opt/safe-harbor/bin")
+    argv += [f"--bind-ro={here}:{inside}" for here, inside in binds.items()]
     state.run_process(
         machine.name,
         argv,

@@ -23,6 +23,7 @@ from tasks.drivers.errors import OutsideError
 
 # Every process of the site carries this variable, so that one that was started but not yet recorded is found.
 MARK = "SAFE_HARBOR_REHEARSAL"
+SCHEMA = "rehearsal-state/1"
 Things = dict[str, dict[str, dict[str, Any]]]
 KINDS = ("process", "mount", "netns", "cgroup", "interface")
 
@@ -61,7 +62,25 @@ class State:
         self.plan = plan
         self.file = plan.state / "state.json"
         self._lock = threading.RLock()
+        self._closed = threading.Event()
         self._things = self._read()
+
+    def claim(self) -> bool:
+        """Make the record of a new site; False where somebody else has made one."""
+        self._make_folder()
+        fresh = self.file.with_suffix(f".{os.getpid()}")
+        self._write(fresh)
+        try:
+            os.link(fresh, self.file)
+        except FileExistsError:
+            return False
+        finally:
+            fresh.unlink()
+        return True
+
+    def close(self) -> None:
+        """From now on nothing is made any more: `record` and `run_process` raise OutsideError."""
+        self._closed.set()
 
     @property
     def logs(self) -> Path:
@@ -75,6 +94,8 @@ class State:
 
     def record(self, kind: str, name: str, **details: Any) -> None:
         """Write down a thing that is about to be made (or more about it)."""
+        if self._closed.is_set():
+            raise OutsideError(name, "is not made: the site is being taken down")
         with self._changing():
             self._things[kind].setdefault(name, {}).update(details)
 
@@ -169,6 +190,11 @@ class State:
                 )
             time.sleep(0.05)
 
+    def _make_folder(self) -> None:
+        # Services that run under accounts of their own pass through it; nobody else can list it.
+        self.plan.state.mkdir(parents=True, exist_ok=True)
+        self.plan.state.chmod(0o711)
+
     def _read(self) -> Things:
         recorded = json.loads(self.file.read_text()) if self.file.exists() else {}
         return {kind: recorded.get(kind, {}) for kind in KINDS}
@@ -176,13 +202,16 @@ class State:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:
         """Read, change and write the record while no other command does."""
-        self.plan.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_folder()
         with self._lock, (self.plan.state / "state.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._things = self._read()
             yield
             fresh = self.file.with_suffix(".new")
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as out:
-                json.dump({"schema": "rehearsal-state/1", **self._things}, out, indent=1)
+            self._write(fresh)
             fresh.replace(self.file)
+
+    def _write(self, file: Path) -> None:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            json.dump({"schema": SCHEMA, **self._things}, out, indent=1)

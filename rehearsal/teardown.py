@@ -16,8 +16,6 @@ from rehearsal.plan import Machine, Plan
 from rehearsal.state import MARK, State, start_of
 from tasks.drivers.errors import OutsideError
 
-PREFIX = "shx-"
-
 
 def down(plan: Plan, say: Callable[[str], None] = lambda _: None) -> list[str]:
     """Remove the whole site; answers what was removed, in words. Raises OutsideError for what stays."""
@@ -30,14 +28,23 @@ def down(plan: Plan, say: Callable[[str], None] = lambda _: None) -> list[str]:
     _end(_found_processes(plan, state))
     say("removing mounts, networks and cgroups")
     removed += [f"mount {target}" for target in unmount_below(plan.state)]
-    removed += _remove_networks(plan)
-    stuck = cgroups.remove()
+    removed += _remove_networks(plan, state)
+    stuck = cgroups.remove(plan)
     if stuck:
         raise OutsideError("cgroups", f"processes still live in {stuck[0]}", "run the command again")
     if plan.state.exists():
-        shutil.rmtree(plan.state)
+        _remove_folder(plan.state, last=state.file)
         removed.append(f"folder {plan.state}")
     return removed
+
+
+def _remove_folder(folder: Path, last: Path) -> None:
+    """Remove a folder, the record last: an interrupted removal is still known as one."""
+    for path in folder.iterdir():
+        if path != last:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    last.unlink(missing_ok=True)
+    folder.rmdir()
 
 
 def remove_nodes(plan: Plan, state: State, machines: Iterable[Machine]) -> None:
@@ -73,6 +80,13 @@ def mounts_below(top: Path, mountinfo: str | None = None) -> list[str]:
     return [target for target in targets if target == str(top) or target.startswith(f"{top}/")]
 
 
+def spaces(plan: Plan, state: State) -> list[str]:
+    """The site's network namespaces that are there, by the plan's names and the record."""
+    machines = (*plan.aws_nodes, *plan.oslo_nodes)
+    names = {plan.wan_netns, plan.service_netns, *(machine.netns for machine in machines)}
+    return sorted(name for name in names | set(state.recorded("netns")) if netns.exists(name))
+
+
 def _found_processes(plan: Plan, state: State) -> dict[int, int]:
     """Every process of the site by its id, with its start: recorded, marked, in its namespaces or cgroups."""
     found: dict[int, int] = {}
@@ -85,10 +99,9 @@ def _found_processes(plan: Plan, state: State) -> dict[int, int]:
         with contextlib.suppress(OSError):  # it ended while we looked
             if mark in (folder / "environ").read_bytes().split(b"\0"):
                 found.update(_with_start([int(folder.name)]))
-    if netns.NAMED.is_dir():
-        for space in netns.NAMED.glob(f"{PREFIX}*"):
-            found.update(_netns_processes(space.name))
-    found.update(_with_start(cgroups.processes()))
+    for space in spaces(plan, state):
+        found.update(_netns_processes(space))
+    found.update(_with_start(cgroups.processes(plan)))
     found.pop(os.getpid(), None)
     return found
 
@@ -120,12 +133,11 @@ def _end(processes: dict[int, int], gently_s: float = 4.0) -> None:
     raise OutsideError("processes", f"{sorted(living)} do not end, even when killed", "run the command again")
 
 
-def _remove_networks(plan: Plan) -> list[str]:
+def _remove_networks(plan: Plan, state: State) -> list[str]:
     removed = []
-    if netns.NAMED.is_dir():
-        for space in sorted(netns.NAMED.glob(f"{PREFIX}*")):
-            netns.ip("netns", "del", space.name)
-            removed.append(f"network namespace {space.name}")
+    for space in spaces(plan, state):
+        netns.ip("netns", "del", space)
+        removed.append(f"network namespace {space}")
     if (Path("/sys/class/net") / plan.host_interface).exists():
         # Its peer went with the namespace a moment ago; the kernel may be about to remove this end itself.
         done = subprocess.run(["ip", "link", "del", plan.host_interface], capture_output=True, check=False)

@@ -1,0 +1,93 @@
+"""The Debian packages that the rehearsal runs on: which are missing, and how they are installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks.drivers.errors import CommandFailed, Denied
+
+# Package -> a program of it. (The edge, the database, the registry, the name server and runc run in the site;
+# their daemons are never started on this machine itself.)
+PACKAGES = {
+    "systemd-container": "systemd-nspawn",
+    "openssh-server": "sshd",
+    "openssh-client": "ssh-keygen",
+    "iproute2": "ip",
+    "iptables": "iptables",
+    "ethtool": "ethtool",
+    "conntrack": "conntrack",
+    "runc": "runc",
+    "haproxy": "haproxy",
+    "mariadb-server": "mariadbd",
+    "mariadb-client": "mariadb-dump",
+    "knot": "knotd",
+    "docker-registry": "docker-registry",
+    "skopeo": "skopeo",
+}
+# Only where parts are built here: flanneld has some C.
+BUILD_PACKAGES = {"gcc": "gcc", "libc6-dev": "/usr/include/stdlib.h"}
+# What these packages would start when this machine boots.
+_DAEMONS = ("ssh", "haproxy", "mariadb", "knot", "docker-registry")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# invoke-rc.d asks it before it starts a daemon; 101 means no.
+_POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def missing(packages: dict[str, str] | None = None) -> tuple[str, ...]:
+    """The packages whose program is not on this machine."""
+    wanted = PACKAGES if packages is None else packages
+    return tuple(name for name, program in wanted.items() if not _there(program))
+
+
+def install_line(names: tuple[str, ...]) -> str:
+    """The line that installs these packages."""
+    return f"apt-get install --no-install-recommends {' '.join(names)}"
+
+
+def install(names: tuple[str, ...], say: Callable[[str], None] = lambda _: None) -> None:
+    """Install these packages without starting their daemons, now or at the next boot.
+
+    Raises Denied with the line to run where we are not root, CommandFailed with apt's last lines.
+    """
+    if not names:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Denied("packages", f"missing: {', '.join(names)}", f"run as root: {install_line(names)}")
+    say(f"installing {', '.join(names)}")
+    ours = not _POLICY.exists()
+    try:
+        if ours:
+            _POLICY.write_text("#!/bin/sh\nexit 101\n")
+            _POLICY.chmod(0o755)
+        _apt("update", "-q")
+        _apt("install", "-q", "-y", "--no-install-recommends", *names)
+    finally:
+        if ours:
+            _POLICY.unlink(missing_ok=True)
+    _disable(tuple(daemon for daemon in _DAEMONS if any(daemon in name for name in names)))
+
+
+def _there(program: str) -> bool:
+    return Path(program).exists() if program.startswith("/") else bool(shutil.which(program, path=_PATH))
+
+
+def _apt(*words: str) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    argv = ["apt-get", *words]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
+        raise CommandFailed("apt-get", f"{' '.join(argv)}\n{said}", "install them by hand and run it again")
+
+
+def _disable(daemons: tuple[str, ...]) -> None:
+    if daemons and shutil.which("systemctl"):
+        done = subprocess.run(
+            ["systemctl", "disable", "--quiet", *daemons], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise CommandFailed("systemctl", f"disable {' '.join(daemons)}: {done.stderr.strip()}")

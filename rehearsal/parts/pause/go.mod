@@ -1,0 +1,3 @@
+module safe-harbor.example/parts/pause
+
+go 1.26.0

@@ -1,0 +1,148 @@
+"""The whole site up and down: networks, then nodes, services and the source cluster at once.
+
+The target cluster is not built here: the exit does that. Whatever interrupts `up` (an error, Ctrl-C), what was
+made is removed before the error goes on; after a kill -9, `down` does it from the record.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal import cluster_source, doctor, netns, nodes, packages, parts, teardown
+from rehearsal.parts import Steps
+from rehearsal.plan import Plan
+from rehearsal.state import State
+from tasks.drivers.errors import Denied, OutsideError
+
+WAY_OUT = "safe-harbor rehearse down"
+
+
+class AlreadyUp(OutsideError):
+    """A rehearsal is up on this machine, or one was left by a crash."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site that is up: where its site file and programs are, and how long each piece took."""
+
+    plan: Plan
+    site_file: Path
+    programs: Path
+    seconds: dict[str, float]
+
+
+def prepare(steps: Steps, ready_parts: Path | None = None) -> Path:
+    """Packages and parts, once a machine; answers the folder of programs.
+
+    Raises Denied (not root), BadInput (`ready_parts`), CommandFailed (a package or part fails).
+    """
+    if os.geteuid() != 0:
+        raise Denied(
+            "rehearsal", "it makes network namespaces and machines, which needs root", "run it with sudo"
+        )
+    wanted = dict(packages.PACKAGES)
+    if ready_parts is None and parts.missing():
+        wanted |= packages.BUILD_PACKAGES
+    packages.install(packages.missing(wanted), steps.step)
+    return parts.ready(ready_parts) if ready_parts is not None else parts.build(steps)
+
+
+def up(steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None) -> Site:
+    """Build the site. Raises AlreadyUp, and what `prepare` and the pieces raise."""
+    plan = plan or Plan()
+    refuse_second(plan)
+    programs = prepare(steps, ready_parts)
+    lacking = [item for item in doctor.examine(plan, will_build=False) if item.level == doctor.Level.FAIL]
+    if lacking:
+        text = "; ".join(f"{item.name}: {item.observed} ({item.remedy})" for item in lacking)
+        raise Denied("this machine", f"cannot hold a rehearsal: {text}", "see: safe-harbor doctor")
+    state = _claim(plan)
+    pool = ThreadPoolExecutor(max_workers=3)
+    try:
+        return _raise(plan, state, programs, steps, pool)
+    except BaseException:
+        steps.step("taking down what was made")
+        state.close()
+        # The first round ends what the other pieces wait for, the second what they made meanwhile.
+        teardown.down(plan)
+        pool.shutdown(wait=True, cancel_futures=True)
+        teardown.down(plan)
+        raise
+    finally:
+        pool.shutdown(wait=False)
+
+
+def down(steps: Steps, plan: Plan | None = None) -> list[str]:
+    """Remove the site, or what an interrupted one left; answers what was removed, in words."""
+    if os.geteuid() != 0:
+        raise Denied("rehearsal", "removing it needs root", "run it with sudo")
+    return teardown.down(plan or Plan(), steps.step)
+
+
+def is_up(plan: Plan | None = None) -> bool:
+    """Whether a site is up (or was left)."""
+    return State(plan or Plan()).file.exists()
+
+
+def refuse_second(plan: Plan) -> None:
+    """Raises AlreadyUp where a site is up or was left."""
+    if is_up(plan):
+        raise AlreadyUp(
+            "rehearsal", f"one is up already, or was left ({plan.state})", f"remove it: {WAY_OUT}"
+        )
+
+
+def _claim(plan: Plan) -> State:
+    state = State(plan)
+    if not state.claim():
+        raise AlreadyUp("rehearsal", "another one is just starting", f"wait for it, or: {WAY_OUT}")
+    return state
+
+
+def _raise(plan: Plan, state: State, programs: Path, steps: Steps, pool: ThreadPoolExecutor) -> Site:
+    from rehearsal import services
+    from rehearsal.services.shop import publish
+    from rehearsal.services.site_file import write_site_file
+
+    seconds: dict[str, float] = {}
+    began = time.monotonic()
+
+    def timed(name: str, work: Callable[[], object]) -> None:
+        started = time.monotonic()
+        work()
+        seconds[name] = round(time.monotonic() - started, 1)
+
+    steps.step("networks, keys and certificates")
+    nodes.make_keys(plan, (*plan.aws_nodes, *plan.oslo_nodes))
+    services.prepare(plan)
+    netns.raise_wan(plan, state)
+    netns.raise_services(plan, state)
+    steps.step("nodes, the AWS side's services and the source cluster")
+    pieces: dict[str, Callable[[], None]] = {
+        "cluster": lambda: _cluster(plan, state, programs),
+        "services": lambda: services.start(plan, state, programs),
+        "oslo nodes": lambda: nodes.boot(plan, state, plan.oslo_nodes),
+    }
+    _first_failure([pool.submit(timed, name, work) for name, work in pieces.items()])
+    steps.step("the shop on the source cluster")
+    timed("shop", lambda: publish(plan, plan.aws_kubeconfig))
+    write_site_file(plan, programs)
+    seconds["all"] = round(time.monotonic() - began, 1)
+    return Site(plan, plan.site / "site.yaml", programs, seconds)
+
+
+def _cluster(plan: Plan, state: State, programs: Path) -> None:
+    cluster_source.start(plan, state, programs)
+    cluster_source.await_ready(plan, state)
+
+
+def _first_failure(futures: list[Future[None]]) -> None:
+    """Wait for all; the first error ends the wait."""
+    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+    for future in done:
+        future.result()

@@ -1,0 +1,319 @@
+"""What stands in the source cluster's nodes before they boot: units and configuration, as text. Pure.
+
+The cluster is what one met on AWS in 2015 and what the exit recognises: kubeadm, flannel VXLAN, kube-proxy in
+userspace mode (1.25.16 is the last release that has it). Everything starts by systemd when the node boots.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from rehearsal.plan import Machine, Plan
+
+PROGRAMS = "/opt/safe-harbor/bin"
+IMAGES = "/opt/safe-harbor/images.tar"
+SOCKET = "unix:///run/containerd/containerd.sock"
+WORK = "/var/lib/rehearsal"
+MULTI_CALL = "kubernetes"
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What of this machine decides how Kubernetes must be configured in its nodes."""
+
+    cgroup_version: int
+    may_raise_limits: bool  # CAP_SYS_RESOURCE
+
+
+@dataclass(frozen=True)
+class NodeFile:
+    """One file of a node."""
+
+    path: str
+    text: str
+    mode: int = 0o644
+
+
+def links(names: tuple[str, ...]) -> dict[str, str]:
+    """Symbolic links of a node: path -> target."""
+    made = {f"/usr/local/bin/{name}": f"{PROGRAMS}/{MULTI_CALL}" for name in names}
+    for name in ("containerd", "containerd-shim-runc-v2", "ctr", "etcd", "etcdctl", "flanneld"):
+        made[f"/usr/local/bin/{name}"] = f"{PROGRAMS}/{name}"
+    made["/usr/local/bin/kube-proxy"] = f"{PROGRAMS}/kube-proxy-1.25"
+    for name in ("bridge", "loopback", "host-local", "portmap"):
+        made[f"/opt/cni/bin/{name}"] = f"{PROGRAMS}/{name}"
+    return made
+
+
+def units(plan: Plan, machine: Machine, facts: HostFacts) -> dict[str, str]:
+    """The units that a node starts at boot (kubelet on the control plane is started by kubeadm)."""
+    api = f"{plan.aws_nodes[0].address} {plan.api_port}"
+    # Tells "too many files" from "fine": kube-proxy's userspace mode raises RLIMIT_NOFILE or ends. Where the
+    # machine forbids raising it, the call answers success and the limit stays.
+    limits = "" if facts.may_raise_limits else "SystemCallFilter=~setrlimit:0 prlimit64:0\n"
+    made = {
+        "containerd": _service(
+            "containerd",
+            f"ExecStart={PROGRAMS}/containerd\nType=notify\nDelegate=yes\nKillMode=process\n",
+        ),
+        "rehearsal-images": _service(
+            "the images of Kubernetes itself",
+            f"ExecStart=/usr/local/bin/ctr -n k8s.io images import --local {IMAGES}\n" + _ONCE,
+            after="containerd.service",
+        ),
+        "rehearsal-api": _service(
+            "wait for the API server",
+            f"ExecStart=/usr/local/sbin/await-port {api}\nTimeoutStartSec=120\n" + _ONCE,
+        ),
+        "kubelet": _service(
+            "kubelet",
+            "EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env\n"
+            "ExecStart=/usr/local/bin/kubelet --config=/var/lib/kubelet/config.yaml"
+            f" --kubeconfig=/etc/kubernetes/kubelet.conf --node-ip={machine.address}\n"
+            "Restart=always\nRestartSec=1\nKillMode=process\n",
+            after="containerd.service rehearsal-images.service",
+        ),
+        "flanneld": _service(
+            "flanneld",
+            f"Environment=NODE_NAME={machine.name}\n"
+            "ExecStart=/usr/local/bin/flanneld --kube-subnet-mgr --ip-masq --iface=eth0"
+            " --kubeconfig-file=/etc/kubernetes/flannel.kubeconfig --net-config-path=/etc/kube-flannel.json\n"
+            "Restart=always\nRestartSec=1\n",
+            after="rehearsal-api.service",
+        ),
+        "rehearsal-cni": _service(
+            "the pod network's CNI configuration", "ExecStart=/usr/local/sbin/render-cni\n" + _ONCE
+        ),
+        "kube-proxy": _service(
+            "kube-proxy 1.25.16, userspace mode",
+            "ExecStart=/usr/local/bin/kube-proxy --config=/etc/kubernetes/kube-proxy.yaml\n"
+            f"Restart=always\nRestartSec=1\n{limits}",
+            after="rehearsal-api.service",
+        ),
+    }
+    if machine == plan.aws_nodes[0]:
+        made["etcd"] = _service(
+            "etcd",
+            "ExecStart=/usr/local/bin/etcd --data-dir=/var/lib/etcd --listen-client-urls=http://127.0.0.1:2379"
+            " --advertise-client-urls=http://127.0.0.1:2379 --listen-peer-urls=http://127.0.0.1:2380"
+            " --unsafe-no-fsync\nType=notify\nRestart=always\n",
+        )
+        made["rehearsal-cluster"] = _service(
+            "kubeadm init",
+            "ExecStart=/usr/local/sbin/raise-cluster\nTimeoutStartSec=180\n" + _ONCE,
+            after="containerd.service etcd.service rehearsal-images.service",
+        )
+    return made
+
+
+def started_at_boot(plan: Plan, machine: Machine, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Which of a node's units are enabled."""
+    control_plane = machine == plan.aws_nodes[0]
+    return tuple(name for name in names if not (control_plane and name == "kubelet"))
+
+
+def files(plan: Plan, machine: Machine, facts: HostFacts) -> tuple[NodeFile, ...]:
+    """The files of a node, without certificates and units."""
+    made = [
+        NodeFile("/etc/containerd/config.toml", containerd_config(facts)),
+        NodeFile("/etc/kubernetes/kube-proxy.yaml", _yaml(kube_proxy_config(plan, machine))),
+        NodeFile(
+            "/etc/kube-flannel.json",
+            json.dumps({"Network": plan.aws_pod_network, "Backend": {"Type": "vxlan"}}),
+        ),
+        NodeFile("/usr/local/sbin/await-port", _AWAIT_PORT, 0o755),
+        NodeFile("/usr/local/sbin/render-cni", _RENDER_CNI, 0o755),
+        NodeFile(f"{WORK}/README", "What the rehearsal did in this node while it booted.\n"),
+    ]
+    if machine == plan.aws_nodes[0]:
+        documents = [cluster_config(plan), init_config(plan), kubelet_config(facts)]
+        workers = " ".join(f"node/{node.name}" for node in plan.aws_nodes)
+        made += [
+            NodeFile("/etc/kubernetes/rehearsal.yaml", yaml.safe_dump_all(documents, sort_keys=False)),
+            NodeFile(
+                "/etc/kubernetes/rehearsal-rbac.yaml", yaml.safe_dump_all(flannel_rights(), sort_keys=False)
+            ),
+            NodeFile("/usr/local/sbin/raise-cluster", _RAISE_CLUSTER.replace("@NODES@", workers), 0o755),
+        ]
+    else:
+        made.append(NodeFile("/var/lib/kubelet/config.yaml", _yaml(kubelet_config(facts))))
+    return tuple(made)
+
+
+def kubelet_config(facts: HostFacts) -> dict[str, Any]:
+    """kubelet's configuration; on cgroup v1 it must be told to go on and to leave the node's groups alone."""
+    config: dict[str, Any] = {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": "/etc/kubernetes/pki/ca.crt"},
+        },
+        "authorization": {"mode": "Webhook"},
+        "containerRuntimeEndpoint": SOCKET,
+        "cgroupDriver": "cgroupfs",
+        "failSwapOn": False,
+        "rotateCertificates": False,
+        "staticPodPath": "/etc/kubernetes/manifests",
+        "fileCheckFrequency": "1s",
+        "nodeStatusUpdateFrequency": "4s",
+        "serializeImagePulls": False,
+        # This machine's disk is shared by all nodes: its filling is not a node's to act on.
+        "evictionHard": {"memory.available": "50Mi"},
+    }
+    if facts.cgroup_version == 1:
+        config |= {
+            "failCgroupV1": False,
+            "enforceNodeAllocatable": [],
+            "localStorageCapacityIsolation": False,
+        }
+    return config
+
+
+def cluster_config(plan: Plan) -> dict[str, Any]:
+    """kubeadm's ClusterConfiguration: etcd beside it, the public address in the certificate."""
+    return {
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "kind": "ClusterConfiguration",
+        "kubernetesVersion": f"v{plan.kubernetes_version}",
+        "clusterName": "fjordshop-aws",
+        "encryptionAlgorithm": "ECDSA-P256",
+        "networking": {"podSubnet": plan.aws_pod_network, "serviceSubnet": plan.aws_service_network},
+        "apiServer": {"certSANs": [plan.api_public, plan.aws_nodes[0].address]},
+        "controllerManager": {"extraArgs": [{"name": "leader-elect", "value": "false"}]},
+        "scheduler": {"extraArgs": [{"name": "leader-elect", "value": "false"}]},
+        "etcd": {"external": {"endpoints": ["http://127.0.0.1:2379"]}},
+    }
+
+
+def init_config(plan: Plan) -> dict[str, Any]:
+    """kubeadm's InitConfiguration for the control plane's node."""
+    machine = plan.aws_nodes[0]
+    return {
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "kind": "InitConfiguration",
+        "localAPIEndpoint": {"advertiseAddress": machine.address, "bindPort": plan.api_port},
+        "nodeRegistration": {"name": machine.name, "criSocket": SOCKET, "imagePullPolicy": "Never"},
+    }
+
+
+def kube_proxy_config(plan: Plan, machine: Machine) -> dict[str, Any]:
+    """kube-proxy 1.25's configuration; nf_conntrack_max exists in the first network namespace only."""
+    return {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": "userspace",
+        "hostnameOverride": machine.name,
+        "clusterCIDR": plan.aws_pod_network,
+        "clientConnection": {"kubeconfig": "/etc/kubernetes/kube-proxy.kubeconfig"},
+        "conntrack": {"maxPerCore": 0},
+        "metricsBindAddress": "127.0.0.1:10249",
+    }
+
+
+def containerd_config(facts: HostFacts) -> str:
+    """containerd 2's configuration (version 3)."""
+    restrict = "false" if facts.may_raise_limits else "true"
+    return f"""\
+version = 3
+
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = {restrict}
+
+[plugins.'io.containerd.cri.v1.runtime'.cni]
+  bin_dirs = ["/opt/cni/bin"]
+  conf_dir = "/etc/cni/net.d"
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = "registry.k8s.io/pause:3.10.2"
+
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = "/etc/containerd/certs.d"
+"""
+
+
+def flannel_rights() -> list[dict[str, Any]]:
+    """What flanneld may do: read nodes, and write its lease into their status."""
+    name = {"name": "flannel"}
+    group = "rbac.authorization.k8s.io"
+    return [
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "ClusterRole",
+            "metadata": name,
+            "rules": [
+                {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]},
+                {"apiGroups": [""], "resources": ["nodes/status"], "verbs": ["patch"]},
+            ],
+        },
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": name,
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", **name},
+            "subjects": [{"apiGroup": group, "kind": "User", **name}],
+        },
+    ]
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def _service(description: str, lines: str, after: str = "") -> str:
+    wants = (
+        f"Wants={after}\nAfter=rehearsal-node.service {after}\n"
+        if after
+        else "After=rehearsal-node.service\n"
+    )
+    return (
+        f"[Unit]\nDescription={description}\n{wants}StartLimitIntervalSec=0\n\n"
+        f"[Service]\n{lines}\n[Install]\nWantedBy=multi-user.target\n"
+    )
+
+
+_ONCE = "Type=oneshot\nRemainAfterExit=yes\n"
+
+_AWAIT_PORT = """\
+#!/bin/bash
+until (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; do sleep 0.2; done
+"""
+
+# What the flannel CNI plugin does: a bridge over the node's part of the pod network.
+_RENDER_CNI = """\
+#!/bin/sh -e
+until [ -s /run/flannel/subnet.env ]; do sleep 0.1; done
+. /run/flannel/subnet.env
+mkdir -p /etc/cni/net.d
+cat > /etc/cni/net.d/.new <<END
+{"cniVersion": "1.0.0", "name": "flannel", "plugins": [
+ {"type": "bridge", "bridge": "cni0", "mtu": $FLANNEL_MTU, "isDefaultGateway": true, "hairpinMode": true,
+  "ipMasq": false,
+  "ipam": {"type": "host-local", "ranges": [[{"subnet": "$FLANNEL_SUBNET"}]],
+           "routes": [{"dst": "$FLANNEL_NETWORK"}]}},
+ {"type": "portmap", "capabilities": {"portMappings": true}}]}
+END
+mv /etc/cni/net.d/.new /etc/cni/net.d/10-flannel.conflist
+"""
+
+_RAISE_CLUSTER = """\
+#!/bin/sh -e
+exec > /var/lib/rehearsal/cluster.log 2>&1
+trap 'code=$?; [ $code = 0 ] || echo $code > /var/lib/rehearsal/failed' EXIT
+kubeadm init --config /etc/kubernetes/rehearsal.yaml \\
+  --skip-phases=preflight,addon/kube-proxy,addon/coredns,bootstrap-token,show-join-command
+export KUBECONFIG=/etc/kubernetes/admin.conf
+kubectl apply -f /etc/kubernetes/rehearsal-rbac.yaml
+touch /var/lib/rehearsal/api
+kubectl wait --for=create --timeout=60s @NODES@
+kubectl wait --for=condition=Ready --timeout=60s @NODES@
+touch /var/lib/rehearsal/ready
+"""
