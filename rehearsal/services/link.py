@@ -77,7 +77,8 @@ def _ready(plan: Plan) -> bool:
 
 def _ask(plan: Plan, method: str, path: str, body: Any = None) -> Any:
     url = f"http://{plan.toxiproxy_api}{urllib.parse.quote(path)}"
-    argv = ["nsenter", f"--net=/run/netns/{plan.wan_netns}", "--", "curl", "-sS", "-m", "5", "-X", method,
+    inside = ["nsenter", f"--net=/run/netns/{plan.wan_netns}", "--"] if plan.wan_netns else []
+    argv = [*inside, "curl", "-sS", "-m", "5", "-X", method,
             "-w", "\n%{http_code}", "-H", "Content-Type: application/json", "--data-binary", "@-",
             url]  # fmt: skip
     done = subprocess.run(
