@@ -1,0 +1,73 @@
+"""WL-READY: what a Service sends traffic to has a readiness probe.
+
+In iptables mode a connection to a pod that is not ready fails; nothing tries another one (source article,
+point 3), so a pod without the probe gets traffic before it can answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from inventory.models.finding import Finding, Severity
+from inventory.models.verdict import Verdict
+from tasks.checks.context import Workload as Context
+from tasks.checks.registry import Check
+from tasks.checks.workload.workloads import Workload, elsewhere, finding, moved, workloads
+
+_EXPECTED = "every pod that a Service sends traffic to has a readiness probe"
+
+
+def _run(context: Context) -> Iterator[Finding]:
+    found, evidence = workloads(context)
+    services = context.source.list("v1", "Service")
+    ours, others = moved(context, found)
+    for each in ours:
+        backed = _services_of(each, services)
+        if not backed:
+            said = "no Service sends traffic to it"
+            yield finding("WL-READY", each.subject, Verdict.PASS, said, _EXPECTED, evidence)
+        elif lacking := _lacking(each):
+            said = (
+                f"behind the Service {', '.join(backed)} and without a readiness probe: {', '.join(lacking)}"
+            )
+            remedy = "give the container a readinessProbe that asks what the shop needs to answer"
+            yield finding("WL-READY", each.subject, Verdict.FAIL, said, _EXPECTED, evidence, remedy)
+        else:
+            said = f"behind the Service {', '.join(backed)}, with a readiness probe"
+            yield finding("WL-READY", each.subject, Verdict.PASS, said, _EXPECTED, evidence)
+    without = [each.subject for each in others if _services_of(each, services) and _lacking(each)]
+    yield from elsewhere("WL-READY", without, _EXPECTED, evidence)
+
+
+def _services_of(workload: Workload, services: list[dict[str, Any]]) -> list[str]:
+    return sorted(
+        str(each["metadata"]["name"])
+        for each in services
+        if each["metadata"].get("namespace") == workload.namespace and _selects(each, workload.labels)
+    )
+
+
+def _selects(service: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    selector: Mapping[str, str] = (service.get("spec") or {}).get("selector") or {}
+    return bool(selector) and selector.items() <= dict(labels).items()
+
+
+def _lacking(workload: Workload) -> list[str]:
+    """A pod is ready when all of its containers are: it is enough that one of them is asked.
+
+    A pod with a probe on its sidecar alone is ready before the program behind the port, so containers with
+    ports are the ones that count; where none declares a port, one probe of the pod is enough.
+    """
+    containers = workload.containers()
+    with_ports = [each for each in containers if each.get("ports")]
+    if with_ports:
+        return [str(each["name"]) for each in with_ports if not each.get("readinessProbe")]
+    return (
+        [] if any(each.get("readinessProbe") for each in containers) else [str(c["name"]) for c in containers]
+    )
+
+
+CHECK = Check(
+    "WL-READY", "what a Service sends traffic to has a readiness probe", "workload", Severity.HIGH, _run
+)
