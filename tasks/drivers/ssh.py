@@ -151,6 +151,8 @@ class SshHost:
         try:
             transport.banner_timeout = transport.auth_timeout = wait_s
             options = transport.get_security_options()
+            # One pass for cipher and digest: half the time of the default for large programs.
+            options.ciphers = tuple(sorted(options.ciphers, key=lambda name: "gcm" not in name))
             wanted = _host_key_algorithms(pinned)
             options.key_types = tuple(kind for kind in options.key_types if kind in wanted) or tuple(wanted)
             transport.start_client(timeout=wait_s)
@@ -278,8 +280,8 @@ def _feed(channel: paramiko.Channel, chunks: Iterator[bytes]) -> None:
     # A program may end without reading its input; its exit code tells the rest.
     with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         for chunk in chunks:
-            if chunk:
-                channel.sendall(chunk)
+            for start in range(0, len(chunk), _CHUNK):  # sendall copies what is left after every packet
+                channel.sendall(chunk[start : start + _CHUNK])
         channel.shutdown_write()
 
 

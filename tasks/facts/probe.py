@@ -11,7 +11,9 @@ NAMESPACE = "safe-harbor-probe"
 SERVICE = "probe"
 PORT = 10411
 PROGRAM = "/probe"
-POD_APP = "probe"  # in the pod network, behind the Service
+POD_APP = "probe"  # in the pod network
+PEER_APP = "probe-peer"  # a second one on each node, so that paths between neighbours are asked too
+ANSWERS = {"answers": "probe"}  # the label of both: what stands behind the Service
 NODE_APP = "probe-node"  # with hostNetwork: asks as the node itself
 
 

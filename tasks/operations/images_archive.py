@@ -1,7 +1,7 @@
 """Image archives made by hand from static programs, for nodes that reach no registry.
 
-The archive is of the kind that `docker save` writes and `ctr images import` reads: manifest.json, a config and
-layers. It is deterministic: the same programs make the same bytes. Images with the same files share one layer.
+The archive is of the kind that `docker save` writes and `ctr images import` reads: manifest.json, a config for
+each image, layers. The same programs make the same bytes; images with the same files share one layer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _INTERPRETER = 3  # PT_INTERP of elf(5)
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of a layer: its path without the leading slash, and where it comes from or what it links to."""
+    """A file of a layer: its path without the leading slash, where it comes from or what it links to."""
 
     path: str
     source: Path | None = None
@@ -83,8 +83,8 @@ def write_archive(out: BinaryIO, images: Sequence[Image]) -> None:
         for name, content in (*sorted(files.items()), ("manifest.json", _json(manifest))):
             archive.addfile(_info(name, len(content), 0o644), io.BytesIO(content))
         for entries, (digest, size) in layers.items():
-            archive.fileobj.write(_info(f"{digest}.tar", size, 0o644).tobuf(tarfile.PAX_FORMAT))  # type: ignore[union-attr]  # open for writing
-            _write_layer(out, entries)
+            out.write(_info(f"{digest}.tar", size, 0o644).tobuf(tarfile.PAX_FORMAT))
+            _write_layer(_FromHere(out), entries)  # type: ignore[arg-type]  # what tarfile uses of a file is there
             out.write(bytes(-size % tarfile.BLOCKSIZE))
             archive.offset = out.tell()
 
@@ -116,6 +116,22 @@ class _Digest:
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
+
+
+class _FromHere:
+    """A writable whose positions count from where it was made: tarfile pads by position, so a layer inside an
+    archive must not see where it lies."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._size = 0
+
+    def write(self, data: bytes) -> int:
+        self._size += len(data)
+        return self._out.write(data)
+
+    def tell(self) -> int:
+        return self._size
 
 
 def _measure(entries: tuple[Entry, ...]) -> tuple[str, int]:
@@ -184,5 +200,7 @@ def _static(program: Path) -> Path:
         raise BadInput(f"the program of an image cannot be read: {error.strerror}", program) from None
     kinds = [int.from_bytes(headers[at : at + 4], "little") for at in range(0, len(headers), size)]
     if _INTERPRETER in kinds:
-        raise BadInput("this program needs libraries that an image has not: build it with CGO_ENABLED=0", program)
+        raise BadInput(
+            "this program needs libraries that an image has not: build it with CGO_ENABLED=0", program
+        )
     return program

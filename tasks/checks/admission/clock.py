@@ -1,0 +1,54 @@
+"""ADM-CLOCK: the host's clock is right, and something keeps it so (certificates and etcd depend on it)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from inventory.models.finding import Finding, Severity
+from inventory.models.verdict import Verdict
+from tasks.checks.admission.looking import Judged, finding, unseen
+from tasks.checks.context import Admission
+from tasks.checks.registry import Check
+from tasks.drivers.errors import OutsideError
+from tasks.facts import clock
+from tasks.facts.gather import gather
+
+CODE = "ADM-CLOCK"
+LIMIT_S = 0.5  # etcd warns from one second of difference between members
+_EXPECTED = f"at most {LIMIT_S:g} s off this machine's clock, and kept by NTP"
+
+
+def judge(offset_s: float, doubt_s: float, synchronized: bool) -> Judged:
+    """`offset_s` is the host's clock minus ours; `doubt_s` half the round trip in which it was asked."""
+    said = (
+        f"{offset_s:+.3f} s (within {doubt_s:.3f} s), NTP {'keeps' if synchronized else 'does not keep'} it"
+    )
+    if abs(offset_s) - doubt_s > LIMIT_S:
+        return Judged(Verdict.FAIL, said, "run on the host: systemctl enable --now systemd-timesyncd")
+    if abs(offset_s) + doubt_s > LIMIT_S:
+        return Judged(Verdict.INCONCLUSIVE, said, "run the check again from a machine that is nearer")
+    if not synchronized:
+        return Judged(Verdict.WARN, said, "run on the host: systemctl enable --now systemd-timesyncd")
+    return Judged(Verdict.PASS, said)
+
+
+def run(context: Admission) -> Iterable[Finding]:
+    """Ask one host after the other: the round trip counts."""
+    asked = clock.ask()
+    for name, host in context.hosts.items():
+        try:
+            gather(host, (asked,))  # so that no connection is made inside the measured round trip
+            before = context.clock.now()
+            facts = gather(host, (asked,))
+            half: timedelta = (context.clock.now() - before) / 2
+            there = facts.of(asked)
+        except OutsideError as error:
+            yield unseen(CODE, name, _EXPECTED, Severity.HIGH, error)
+            continue
+        offset = (there.now - (before + half)).total_seconds()
+        said = judge(offset, half.total_seconds(), there.synchronized)
+        yield finding(context, CODE, name, _EXPECTED, Severity.HIGH, said, asked, facts)
+
+
+CHECK = Check(CODE, "Clocks are right", "admission", Severity.HIGH, run)

@@ -1,0 +1,101 @@
+"""Asks every host one question and makes a finding of each answer; a host that is silent is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from inventory.models.finding import Finding, Severity
+from inventory.models.verdict import Verdict
+from inventory.printable import printable
+from tasks.checks.context import Admission
+from tasks.checks.evidence import observed
+from tasks.drivers.errors import OutsideError
+from tasks.drivers.ports import Host
+from tasks.facts.asked import Asked
+from tasks.facts.gather import Facts, gather
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a check says of one host."""
+
+    verdict: Verdict
+    observed: str
+    remedy: str = ""
+
+
+def answers(context: Admission, asked: Sequence[Asked[Any]]) -> dict[str, Facts | OutsideError]:
+    """Each host's answers, or why there are none; all hosts are asked at once."""
+
+    def one(host: Host) -> Facts | OutsideError:
+        try:
+            return gather(host, asked)
+        except OutsideError as error:
+            return error
+
+    with ThreadPoolExecutor(max(1, len(context.hosts))) as pool:
+        return dict(zip(context.hosts, pool.map(one, context.hosts.values()), strict=True))
+
+
+def each_host(
+    context: Admission,
+    code: str,
+    expected: str,
+    severity: Severity,
+    asked: Asked[T],
+    judge: Callable[[str, T], Judged],
+) -> Iterator[Finding]:
+    """One finding a host, with the raw answer as its evidence."""
+    for name, facts in answers(context, (asked,)).items():
+        try:
+            if isinstance(facts, OutsideError):
+                raise facts
+            said = judge(name, facts.of(asked))
+        except OutsideError as error:
+            yield unseen(code, name, expected, severity, error)
+            continue
+        yield finding(context, code, name, expected, severity, said, asked, facts)
+
+
+def finding(
+    context: Admission,
+    code: str,
+    subject: str,
+    expected: str,
+    severity: Severity,
+    said: Judged,
+    asked: Asked[Any],
+    facts: Facts,
+) -> Finding:
+    """A finding whose evidence is the answer to `asked`."""
+    raw = facts.answers[asked.command.render()]
+    evidence = observed(context.clock, f"{subject}: {printable(str(asked.command), 300)}", raw)
+    evidence = evidence.model_copy(update={"excerpt": printable(evidence.excerpt)})
+    return Finding(
+        code=code,
+        subject=subject,
+        verdict=said.verdict,
+        observed=said.observed,
+        expected=expected,
+        evidence=(evidence,),
+        remedy=said.remedy,
+        severity=severity,
+    )
+
+
+def unseen(code: str, subject: str, expected: str, severity: Severity, error: OutsideError) -> Finding:
+    """A host that could not be asked, or whose answer makes no sense: never a pass."""
+    return Finding(
+        code=code,
+        subject=subject,
+        verdict=Verdict.ERROR,
+        observed=printable(error.what),
+        expected=expected,
+        remedy=error.remedy or "make the host answer and run the check again",
+        severity=severity,
+    )

@@ -1,0 +1,77 @@
+"""ADM-UNIQUE: no two hosts are copies of each other, and each has the address that is declared for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from inventory.models.finding import Finding, Severity
+from inventory.models.verdict import Verdict
+from tasks.checks.admission.looking import Judged, answers, finding, unseen
+from tasks.checks.context import Admission
+from tasks.checks.registry import Check
+from tasks.drivers.errors import OutsideError
+from tasks.facts import interfaces, machine_id
+
+CODE = "ADM-UNIQUE"
+_EXPECTED = "machine id, product UUID, hardware and IP address are this host's alone"
+
+
+def judge(
+    name: str,
+    address: str,
+    identities: Mapping[str, machine_id.Identity],
+    networks: Mapping[str, Mapping[str, interfaces.Interface]],
+    interface: str,
+) -> Judged:
+    """What this host shares with another, and whether it has its declared address on its interface."""
+    wrong = []
+    mine = identities[name]
+    for other in sorted(set(identities) - {name}):
+        if identities[other].machine_id == mine.machine_id:
+            wrong.append(f"machine id {mine.machine_id} is also {other}'s")
+        if mine.product_uuid and identities[other].product_uuid == mine.product_uuid:
+            wrong.append(f"product UUID {mine.product_uuid} is also {other}'s")
+    macs = Counter(
+        found[interface_name].mac
+        for found in networks.values()
+        for interface_name in found
+        if interface_name != "lo"
+    )
+    own = networks[name].get(interface)
+    if own is None:
+        wrong.append(f"there is no interface {interface}")
+    else:
+        if macs[own.mac] > 1:
+            wrong.append(f"hardware address {own.mac} is there {macs[own.mac]} times")
+        if address not in (entry.partition("/")[0] for entry in own.addresses):
+            wrong.append(f"{interface} has {', '.join(own.addresses) or 'no address'}, declared is {address}")
+    if wrong:
+        remedy = (
+            "a cloned machine: rm /etc/machine-id && systemd-machine-id-setup, give it its own addresses, "
+            "reboot; or correct the site file"
+        )
+        return Judged(Verdict.FAIL, "; ".join(wrong), remedy)
+    return Judged(Verdict.PASS, f"machine id {mine.machine_id}, {address} on {interface}")
+
+
+def run(context: Admission) -> Iterable[Finding]:
+    """Compare all the hosts that answer."""
+    who, where = machine_id.ask(), interfaces.ask()
+    found = answers(context, (who, where))
+    identities, networks, told = {}, {}, {}
+    for name, facts in found.items():
+        try:
+            if isinstance(facts, OutsideError):
+                raise facts
+            identities[name], networks[name] = facts.of(who), facts.of(where)
+            told[name] = facts
+        except OutsideError as error:
+            yield unseen(CODE, name, _EXPECTED, Severity.HIGH, error)
+    for node in context.site.target.nodes:
+        if node.name in told:
+            said = judge(node.name, str(node.address), identities, networks, node.interface)
+            yield finding(context, CODE, node.name, _EXPECTED, Severity.HIGH, said, who, told[node.name])
+
+
+CHECK = Check(CODE, "Hosts are not copies of each other", "admission", Severity.HIGH, run)

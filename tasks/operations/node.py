@@ -1,0 +1,263 @@
+"""From a bare machine to a node of the cluster: the phases, as data, in their order.
+
+A phase asks facts of its nodes, and plans changes from the answers of all of them. The caller, for each phase
+in turn: gather `asked` on every node of `nodes` at once, `plan`, record the intent, apply each host's changes,
+record what came of it, and stop where a host failed. A phase that has nothing to do plans nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inventory.models.change import Change
+from inventory.models.cluster import Node
+from tasks.facts import capabilities, cgroup, memory, virtualization
+from tasks.facts import files as file_facts
+from tasks.facts import images as image_facts
+from tasks.facts import modules as module_facts
+from tasks.facts import packages as package_facts
+from tasks.facts import sysctl as sysctl_facts
+from tasks.facts.asked import Asked
+from tasks.facts.gather import Facts
+from tasks.operations import (
+    containerd,
+    etcd,
+    files,
+    images,
+    kubeadm,
+    kubelet,
+    modules,
+    packages,
+    programs,
+    sysctl,
+    units,
+)
+from tasks.operations.preparation import BIN, Preparation
+
+Questions = tuple[Asked[Any], ...]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """`nodes` picks where it runs, `asked` says what each node is asked, `plan` sees all the answers."""
+
+    name: str
+    title: str
+    nodes: Callable[[Preparation], tuple[Node, ...]]
+    asked: Callable[[Preparation, Node], Questions]
+    plan: Callable[[Preparation, Mapping[str, Facts]], list[Change]]
+
+
+def _all(preparation: Preparation) -> tuple[Node, ...]:
+    return preparation.site.target.nodes
+
+
+def _planes(preparation: Preparation) -> tuple[Node, ...]:
+    return preparation.planes
+
+
+def _first(preparation: Preparation) -> tuple[Node, ...]:
+    return preparation.planes[:1]
+
+
+def _others(preparation: Preparation) -> tuple[Node, ...]:
+    return tuple(node for node in _all(preparation) if node != preparation.planes[0])
+
+
+def _each(
+    nodes: Callable[[Preparation], tuple[Node, ...]],
+    plan: Callable[[Preparation, Node, Facts], Sequence[Change]],
+) -> Callable[[Preparation, Mapping[str, Facts]], list[Change]]:
+    """A plan that looks at one node at a time."""
+
+    def planned(preparation: Preparation, facts: Mapping[str, Facts]) -> list[Change]:
+        return [change for node in nodes(preparation) for change in plan(preparation, node, facts[node.name])]
+
+    return planned
+
+
+# -- kernel -------------------------------------------------------------------------------------------------
+
+
+def _modules_asked(preparation: Preparation, _: Node) -> Questions:
+    return (module_facts.ask(preparation.profile.modules), file_facts.ask((modules.PATH,)))
+
+
+def _modules(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    states, file = _modules_asked(preparation, node)
+    return modules.plan(node.name, facts.of(states), facts.of(file), preparation.profile.modules)
+
+
+def _sysctl_asked(preparation: Preparation, _: Node) -> Questions:
+    return (
+        sysctl_facts.ask(preparation.profile.keys),
+        file_facts.ask((sysctl.PATH,)),
+        memory.ask(),
+    )
+
+
+def _sysctl(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    live, file, size = _sysctl_asked(preparation, node)
+    return sysctl.plan(
+        node.name, preparation.profile, facts.of(live), facts.of(file), facts.of(size).processors
+    )
+
+
+# -- programs -----------------------------------------------------------------------------------------------
+
+
+def _packages_asked(_: Preparation, __: Node) -> Questions:
+    return (package_facts.ask(packages.NODE),)
+
+
+def _packages(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    (asked,) = _packages_asked(preparation, node)
+    return packages.plan(node.name, facts.of(asked))
+
+
+def _programs_asked(preparation: Preparation, node: Node) -> Questions:
+    return (file_facts.ask(programs.layout(node, tuple(preparation.programs)).paths),)
+
+
+def _programs(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    (asked,) = _programs_asked(preparation, node)
+    return programs.plan(preparation, node, facts.of(asked))
+
+
+# -- containerd and its images ------------------------------------------------------------------------------
+
+# The capabilities and the cgroup version decide on the content of files, not on their paths.
+_ANY_HOST = (frozenset[int](), 2)
+
+
+def _containerd_asked(preparation: Preparation, _: Node) -> Questions:
+    service = containerd.service(preparation, *_ANY_HOST)
+    registry = files.paths(containerd.registry_files(preparation))
+    return (capabilities.ask(), cgroup.ask(), file_facts.ask(registry), *units.asked(service))
+
+
+def _containerd(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    able, version, registry, *_ = _containerd_asked(preparation, node)
+    service = containerd.service(preparation, facts.of(able), facts.of(version))
+    trusted = containerd.registry_files(preparation)
+    return [
+        *files.plan(node.name, facts.of(registry), trusted, "images come from the site's registry"),
+        *units.plan(node.name, facts, service, "runs the containers"),
+    ]
+
+
+def _images_asked(preparation: Preparation, node: Node) -> Questions:
+    stamps = [images.stamp(preparation, name).path for name, _ in images.archives(preparation, node)]
+    return (image_facts.ask(f"{BIN}/ctr"), file_facts.ask(stamps))
+
+
+def _images(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    present, stamps = _images_asked(preparation, node)
+    return images.plan(preparation, node, sorted(facts.of(present)), facts.of(stamps))
+
+
+# -- etcd ---------------------------------------------------------------------------------------------------
+
+
+def _etcd_asked(preparation: Preparation, node: Node) -> Questions:
+    return units.asked(etcd.service(preparation, node))
+
+
+def _etcd(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    return units.plan(node.name, facts, etcd.service(preparation, node), "keeps the cluster's state")
+
+
+def _etcd_client_asked(preparation: Preparation, _: Node) -> Questions:
+    return (file_facts.ask(files.paths(etcd.client_files(preparation))),)
+
+
+def _etcd_client(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    (asked,) = _etcd_client_asked(preparation, node)
+    return files.plan(
+        node.name, facts.of(asked), etcd.client_files(preparation), "the pod network keeps its subnets there"
+    )
+
+
+# -- kubelet and kubeadm ------------------------------------------------------------------------------------
+
+
+def _kubelet_asked(preparation: Preparation, _: Node) -> Questions:
+    nothing = memory.Memory(0, 0, 0, (), 1)
+    service = kubelet.service(preparation, nothing, 2, configured=False)
+    return (memory.ask(), cgroup.ask(), file_facts.ask((kubelet.CONFIG,)), *units.asked(service))
+
+
+def _kubelet(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    size, version, configured, *_ = _kubelet_asked(preparation, node)
+    service = kubelet.service(
+        preparation,
+        facts.of(size),
+        facts.of(version),
+        configured=facts.of(configured)[kubelet.CONFIG].exists,
+    )
+    return units.plan(node.name, facts, service, "runs the node's pods")
+
+
+def _kubeadm_asked(_: Preparation, __: Node) -> Questions:
+    return (file_facts.ask(kubeadm.joining_paths()), memory.ask(), cgroup.ask(), virtualization.ask())
+
+
+def _ignored(preparation: Preparation, node: Node, facts: Facts) -> tuple[str, ...]:
+    paths, size, version, signs = _kubeadm_asked(preparation, node)
+    return kubeadm.ignored_errors(
+        container=bool(facts.of(signs).container_signs),
+        cgroup=facts.of(version),
+        swap=bool(facts.of(size).swaps),
+        begun=facts.of(paths)[kubeadm.KUBELET].exists,
+    )
+
+
+def _authority_asked(preparation: Preparation, _: Node) -> Questions:
+    return (file_facts.ask(files.paths(kubeadm.authority_files(preparation))),)
+
+
+def _authority(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    (asked,) = _authority_asked(preparation, node)
+    wanted = kubeadm.authority_files(preparation)
+    return files.plan(node.name, facts.of(asked), wanted, "every control plane has the same authorities")
+
+
+def _init(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    paths, *_ = _kubeadm_asked(preparation, node)
+    return kubeadm.plan_init(preparation, node, facts.of(paths), _ignored(preparation, node, facts))
+
+
+def _token_asked(preparation: Preparation, node: Node) -> Questions:
+    return _kubeadm_asked(preparation, node)[:1]
+
+
+def _token(preparation: Preparation, facts: Mapping[str, Facts]) -> list[Change]:
+    paths, *_ = _kubeadm_asked(preparation, preparation.planes[0])
+    waiting = [
+        node.name for node in _others(preparation) if not kubeadm.is_joined(facts[node.name].of(paths))
+    ]
+    return kubeadm.plan_token(preparation, preparation.planes[0].name, waiting)
+
+
+def _join(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    paths, *_ = _kubeadm_asked(preparation, node)
+    return kubeadm.plan_join(preparation, node, facts.of(paths), _ignored(preparation, node, facts))
+
+
+PHASES: tuple[Phase, ...] = (
+    Phase("modules", "kernel modules", _all, _modules_asked, _each(_all, _modules)),
+    Phase("sysctl", "kernel profile", _all, _sysctl_asked, _each(_all, _sysctl)),
+    Phase("packages", "Debian packages", _all, _packages_asked, _each(_all, _packages)),
+    Phase("programs", "programs of the cluster", _all, _programs_asked, _each(_all, _programs)),
+    Phase("containerd", "containerd", _all, _containerd_asked, _each(_all, _containerd)),
+    Phase("images", "images of the control plane", _all, _images_asked, _each(_all, _images)),
+    Phase("etcd", "etcd with TLS", _planes, _etcd_asked, _each(_planes, _etcd)),
+    Phase("etcd-client", "etcd's client certificate", _all, _etcd_client_asked, _each(_all, _etcd_client)),
+    Phase("kubelet", "kubelet", _all, _kubelet_asked, _each(_all, _kubelet)),
+    Phase("authorities", "the cluster's authorities", _planes, _authority_asked, _each(_planes, _authority)),
+    Phase("init", "control plane (kubeadm init)", _first, _kubeadm_asked, _each(_first, _init)),
+    Phase("token", "bootstrap token", _all, _token_asked, _token),
+    Phase("join", "nodes (kubeadm join)", _others, _kubeadm_asked, _each(_others, _join)),
+)
