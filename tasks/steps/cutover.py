@@ -12,8 +12,8 @@ from prefect.cache_policies import NO_CACHE
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.gates.shift import difference, judge_shift
-from tasks.move import changeover
 from tasks.steps.approve import approved_digest, digest_to_sign
+from tasks.steps.changing import changeover_of, run_changeover, target_is_primary
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import Workplace, current
 
@@ -91,9 +91,9 @@ def change_database(draft: Draft) -> None:
     """Hold writes, make the target's database the primary, let the writes go on."""
     place = current()
     place.progress.step("changing the database over")
-    result = changeover.to_target(place.drivers.changeover_ports(), record=_recorder(place))
-    draft.figures["write_freeze_s"] = result.freeze_s
-    draft.add(result.findings)
+    outcome = run_changeover(draft, place, changeover_of(place))
+    draft.figures["write_freeze_s"] = round(outcome.freeze_s, 3)
+    draft.figures["changeover_s"] = {name: round(value, 3) for name, value in outcome.seconds.items()}
     finding, spent = _watch(place, 100, place.site.cutover.step_hold_s)
     draft.figures["steps"].append(_figures(draft, place, 100, spent))
     draft.require(finding)
@@ -131,10 +131,9 @@ def revert(draft: Draft) -> None:
     site, start = place.site, time.monotonic()
     place.progress.step("taking all traffic back to the source")
     edge = place.drivers.source_edge()
+    if target_is_primary(place):  # the source must take writes before it gets any
+        run_changeover(draft, place, changeover_of(place).reversed())
     _bring(place, "edge/shift", edge.name, lambda: edge.shift(ALL_SOURCE), percent=0, because="reverted")
-    if changeover.primary(place.drivers.changeover_ports()) == "target":
-        result = changeover.to_source(place.drivers.changeover_ports(), record=_recorder(place))
-        draft.add(result.findings)
     zone = place.drivers.dns()
     if site.source.edge.address not in zone.address(site.dns.name)[0]:
         _bring(
@@ -195,7 +194,3 @@ def _figures(
 def _bring(place: Workplace, subject: str, part: str, act: Callable[[], None], **what: object) -> None:
     with place.ledger.effect(subject, {"part": part, **what}):
         act()
-
-
-def _recorder(place: Workplace) -> Callable[[str, dict[str, Any]], Any]:
-    return lambda subject, body: place.ledger.effect(f"database/{subject}", body)

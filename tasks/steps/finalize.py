@@ -1,0 +1,150 @@
+"""The end: what is left at the source is stopped, after the soak. There is no way back from here."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from inventory.models.finding import Finding, Severity
+from inventory.models.verdict import Verdict
+from tasks.checks.registry import in_group, judge
+from tasks.move import replica
+from tasks.steps.gate import residency_context
+from tasks.steps.stage import Draft, read_result
+from tasks.steps.survey import enumerate_everything
+from tasks.steps.workplace import Workplace, current
+
+FINAL = "exit/final"
+SCALED_KINDS = ("Deployment", "StatefulSet")
+
+
+def soak_over_at(place: Workplace) -> datetime | None:
+    """When the soak of a cutover that stands is over; None where no cutover stands."""
+    cutover, rollback = read_result(place.state, "cutover"), read_result(place.state, "rollback")
+    if cutover is None or not cutover.verdict.lets_go_on:
+        return None
+    if rollback is not None and rollback.started_at > cutover.started_at:
+        return None
+    return cutover.started_at + timedelta(seconds=cutover.seconds + place.site.cutover.soak_s)
+
+
+def require_soaked(draft: Draft) -> None:
+    """Take a finding on whether the source may be stopped. Raises Halt where it may not."""
+    place = current()
+    over_at, now = soak_over_at(place), place.clock.now()
+    if over_at is None:
+        verdict, observed, remedy = Verdict.FAIL, "no cutover stands", "cut over first"
+    elif now < over_at:
+        left_s = (over_at - now).total_seconds()
+        verdict = Verdict.FAIL
+        observed, remedy = f"the soak lasts {left_s:.0f} s more", f"wait until {over_at:%F %T} UTC"
+    else:
+        verdict, observed, remedy = Verdict.PASS, f"the soak was over at {over_at:%F %T} UTC", ""
+    draft.require(
+        Finding(
+            code="FIN-SOAK",
+            subject=place.site.name,
+            verdict=verdict,
+            observed=observed,
+            expected=f"a cutover that stands, and {place.site.cutover.soak_s:g} s after it",
+            remedy=remedy,
+            severity=Severity.CRITICAL,
+        )
+    )
+
+
+def show_what_stops() -> None:
+    """Say what a real run would stop."""
+    place = current()
+    for namespace, kind, name, replicas in _running(place):
+        place.progress.step(f"would scale {kind} {namespace}/{name} from {replicas} to 0")
+    place.progress.step(f"would end the replication to {place.site.source.database.host}")
+    for region, kind, identity in _instances(place):
+        place.progress.step(f"would stop {kind} {identity} in {region}")
+
+
+@task(name="stop workloads", cache_policy=NO_CACHE)
+def stop_workloads(draft: Draft) -> None:
+    """Scale the moved workloads at the source to 0."""
+    place = current()
+    kube = place.drivers.source_kube()
+    stopped = draft.figures.setdefault("stopped", [])
+    for namespace, kind, name, replicas in _running(place):
+        subject = f"{kind.lower()}/{namespace}/{name}"
+        place.progress.step(f"stopping {subject} at the source")
+        with place.ledger.effect(f"source/{subject}", {"replicas": replicas, "shall_be": 0}):
+            kube.apply(
+                {
+                    "apiVersion": "apps/v1",
+                    "kind": kind,
+                    "metadata": {"name": name, "namespace": namespace},
+                    "spec": {"replicas": 0},
+                }
+            )
+        stopped.append(subject)
+        draft.changes += 1
+
+
+@task(name="stop replication", cache_policy=NO_CACHE)
+def stop_replication(draft: Draft) -> None:
+    """End the stream of orders to the source: from here on nothing personal flows out of Oslo."""
+    place = current()
+    source = place.drivers.source_database()
+    if replica.following(source) is None:
+        return
+    with place.ledger.effect("database/end_replication", {"part": source.name}):
+        replica.unfollow(source)
+    draft.figures.setdefault("stopped", []).append(f"replication to {source.name}")
+    draft.changes += 1
+
+
+@task(name="stop instances", cache_policy=NO_CACHE)
+def stop_instances(draft: Draft) -> None:
+    """Stop the account's instances that carry the exit: servers and database. Nothing is deleted here."""
+    place = current()
+    aws = place.drivers.aws()
+    for region, kind, identity in _instances(place):
+        with place.ledger.effect(f"aws/stop/{identity}", {"region": region, "kind": kind}):
+            if kind == "instance":
+                aws.call("ec2", region, "stop_instances", {"InstanceIds": [identity]})
+            else:
+                aws.call("rds", region, "stop_db_instance", {"DBInstanceIdentifier": identity})
+        draft.figures.setdefault("stopped", []).append(f"{kind} {identity}")
+        draft.changes += 1
+
+
+@task(name="judge what is left", cache_policy=NO_CACHE)
+def judge_what_is_left(draft: Draft) -> None:
+    """Survey once more, judge residency as it is now, and call the exit final."""
+    place = current()
+    enumerate_everything(draft)
+    draft.add(judge(in_group("residency"), residency_context(place, "after-finalize")))
+    place.ledger.append("milestone", FINAL, {"stopped": draft.figures.get("stopped", [])})
+
+
+def _running(place: Workplace) -> list[tuple[str, str, str, int]]:
+    """(namespace, kind, name, replicas) of the moved workloads that still run at the source."""
+    kube = place.drivers.source_kube()
+    return [
+        (namespace, kind, str(found["metadata"]["name"]), int(found["spec"].get("replicas", 1)))
+        for namespace in place.site.workload.namespaces
+        for kind in SCALED_KINDS
+        for found in kube.list("apps/v1", kind, namespace=namespace)
+        if found["spec"].get("replicas", 1)
+    ]
+
+
+def _instances(place: Workplace) -> list[tuple[str, str, str]]:
+    """(region, kind, id) of the running servers and databases in the home region that belong to the exit."""
+    aws, region = place.drivers.aws(), place.site.source.aws.home_region
+    found = []
+    for reservation in aws.items("ec2", region, "describe_instances", "Reservations"):
+        for each in reservation["Instances"]:
+            if each["State"]["Name"] == "running":
+                found.append((region, "instance", str(each["InstanceId"])))
+    for each in aws.items("rds", region, "describe_db_instances", "DBInstances"):
+        if each["DBInstanceStatus"] == "available":
+            found.append((region, "database", str(each["DBInstanceIdentifier"])))
+    return found
