@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from rehearsal.plan import Plan
 from rehearsal.services import registry
@@ -68,5 +69,5 @@ def _start_registry(plan: Plan, state: State, program: Path) -> Image:
 def _seed(plan: Plan, image: Image) -> None:
     try:
         seed_account(plan, image)
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
         raise ServiceFailed("aws-api", f"seeding the account: {error}") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Network
 from typing import Any
 
 from rehearsal.plan import Plan
@@ -43,17 +44,20 @@ def _name(name: str) -> dict[str, str]:
 
 def _seed_home_region(plan: Plan) -> None:
     ec2 = client(plan, "ec2")
+    first = IPv4Network(plan.aws_network)
+    vpc_network = first.supernet(new_prefix=16)
+    second = IPv4Network((int(first.broadcast_address) + 1, first.prefixlen))
     vpc = ec2.create_vpc(
-        CidrBlock="10.40.0.0/16", TagSpecifications=_tags("vpc", _name("fjordshop"), CLUSTER_TAG)
+        CidrBlock=str(vpc_network), TagSpecifications=_tags("vpc", _name("fjordshop"), CLUSTER_TAG)
     )["Vpc"]["VpcId"]
     subnets = [
         ec2.create_subnet(
             VpcId=vpc,
-            CidrBlock=network,
+            CidrBlock=str(network),
             AvailabilityZone=f"{plan.region}{zone}",
             TagSpecifications=_tags("subnet", _name(f"fjordshop-{zone}"), CLUSTER_TAG),
         )["Subnet"]["SubnetId"]
-        for zone, network in (("a", plan.aws_network), ("b", "10.40.1.0/24"))
+        for zone, network in (("a", first), ("b", second))
     ]
     group = ec2.create_security_group(GroupName="fjordshop-nodes", Description="the shop's nodes", VpcId=vpc)[
         "GroupId"
@@ -179,7 +183,13 @@ def _seed_repository(plan: Plan, image: Image) -> None:
     ecr.create_repository(
         repositoryName=repository, tags=[CLUSTER_TAG, {"Key": "digest", "Value": image.digest}]
     )
-    ecr.put_image(repositoryName=repository, imageManifest=image.manifest, imageTag=tag)
+    ecr.put_image(
+        repositoryName=repository,
+        imageManifest=image.manifest,
+        imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
+        imageDigest=image.digest,
+        imageTag=tag,
+    )
 
 
 def _seed_bucket(plan: Plan) -> None:

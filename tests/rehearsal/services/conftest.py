@@ -41,6 +41,7 @@ def loopback_plan(folder: Path) -> Plan:
         Plan(),
         state=folder,
         wan_netns="",
+        aws_network="127.40.0.0/24",
         service_netns="",
         toxiproxy_api=f"127.0.0.1:{free_port()}",
         elb_public="127.18.0.10",
