@@ -1,4 +1,4 @@
-"""The probe pods: one a node in the pod network, one a node on the node's own network, and a Service.
+"""The probe pods: two a node in the pod network, behind a Service, and one on the node's own network.
 
 They stand only while a network is proved or measured, and are removed whatever came of it.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from tasks.drivers.errors import OutsideError, ServiceFailed
 from tasks.drivers.ports import Clock, Kube
-from tasks.facts.probe import NAMESPACE, NODE_APP, POD_APP, PORT, PROGRAM, SERVICE
+from tasks.facts.probe import ANSWERS, NAMESPACE, NODE_APP, PEER_APP, POD_APP, PORT, PROGRAM, SERVICE
 
 _POLL_S = 0.5
 
@@ -33,7 +33,7 @@ def manifests(reference: str) -> tuple[dict[str, Any], ...]:
         "metadata": {"name": SERVICE, "namespace": NAMESPACE},
         "spec": {
             "type": "NodePort",
-            "selector": {"app": POD_APP},
+            "selector": ANSWERS,
             "ports": [{"name": "http", "port": 80, "targetPort": PORT, "protocol": "TCP"}],
         },
     }
@@ -42,6 +42,7 @@ def manifests(reference: str) -> tuple[dict[str, Any], ...]:
         namespace,
         service,
         _daemon_set(POD_APP, reference, host_network=False),
+        _daemon_set(PEER_APP, reference, host_network=False),
         _daemon_set(NODE_APP, reference, host_network=True),
     )
 
@@ -70,13 +71,14 @@ def _daemon_set(app: str, reference: str, *, host_network: bool) -> dict[str, An
         "tolerations": [{"operator": "Exists"}],
     }
     labels = {"app": app}
+    answering = labels if host_network else labels | ANSWERS
     return {
         "apiVersion": "apps/v1",
         "kind": "DaemonSet",
         "metadata": {"name": app, "namespace": NAMESPACE},
         "spec": {
             "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
+            "template": {"metadata": {"labels": answering}, "spec": pod},
         },
     }
 
@@ -94,7 +96,8 @@ def raise_probes(
     while True:
         pods = kube.list("v1", "Pod", namespace=NAMESPACE)
         found = Probes(_ready(pods, POD_APP), _ready(pods, NODE_APP))
-        missing = [node for node in nodes if node not in found.pods or node not in found.nodes]
+        peers = _ready(pods, PEER_APP)
+        missing = [n for n in nodes if n not in found.pods or n not in found.nodes or n not in peers]
         if not missing:
             return found
         if (clock.now() - started).total_seconds() > within_s:
@@ -137,7 +140,7 @@ def _settled_apply(kube: Kube, clock: Clock, manifest: Mapping[str, Any], within
             kube.apply(manifest)
         except OutsideError as error:
             late = (clock.now() - started).total_seconds() > within_s
-            if "being terminated" not in error.what and "not found" not in error.what or late:
+            if late or ("being terminated" not in error.what and "not found" not in error.what):
                 raise
             clock.sleep(_POLL_S)
             if manifest["kind"] != "Namespace":

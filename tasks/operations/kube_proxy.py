@@ -7,7 +7,7 @@ lies in a 0600 file on each node. Source: kube-proxy's KubeProxyConfiguration v1
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inventory.errors import BadInput
@@ -70,13 +70,21 @@ def manifests() -> tuple[dict[str, Any], ...]:
     )
 
 
-def refuse_hidden_clients(proxy: KubeProxy, policies: Sequence[dict[str, Any]]) -> None:
-    """Raises BadInput for `masquerade_all` next to a NetworkPolicy with an ipBlock: it could never match."""
-    blocking = [
+def policies_with_addresses(policies: Sequence[Mapping[str, Any]]) -> list[str]:
+    """`namespace/name` of the NetworkPolicies that match addresses (ipBlock)."""
+    return [
         f"{policy['metadata']['namespace']}/{policy['metadata']['name']}"
         for policy in policies
         if '"ipBlock"' in json.dumps(policy.get("spec", {}))
     ]
+
+
+def refuse_hidden_clients(proxy: KubeProxy, policies: Sequence[Mapping[str, Any]]) -> None:
+    """Raises BadInput for `masquerade_all` next to a NetworkPolicy with an ipBlock: it could never match.
+
+    `policies` are those of the target and those that will move there.
+    """
+    blocking = policies_with_addresses(policies)
     if proxy.masquerade_all and blocking:
         raise BadInput(
             "target.cluster.kube_proxy.masquerade_all hides client addresses from NetworkPolicies with an "

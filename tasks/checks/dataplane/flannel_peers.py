@@ -1,0 +1,85 @@
+"""FL-PEERS: each node knows the way to each other node's subnet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+
+from inventory.models.cluster import Node
+from inventory.models.finding import Finding, Severity
+from inventory.models.verdict import Verdict
+from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.observing import Line, read
+from tasks.checks.registry import Check
+from tasks.drivers.errors import OutsideError
+from tasks.drivers.ports import Host
+from tasks.facts import neighbours, routes
+from tasks.facts.flannel import ask_subnet
+
+LINE = Line(
+    "FL-PEERS",
+    "per peer one route, one forwarding entry to its address, one PERMANENT neighbour",
+    Severity.CRITICAL,
+)
+
+
+def run(context: DataPlane) -> list[Finding]:
+    """One finding a node, naming the peers that it does not know."""
+    device = f"flannel.{context.site.target.cluster.network.vni}"
+    subnets: dict[str, IPv4Network] = {}
+    unknown: list[str] = []
+    for node in context.site.target.nodes:
+        try:
+            env, _ = read(context, context.hosts[node.name], ask_subnet())
+        except (OutsideError, KeyError):
+            env = None
+        if env is None:
+            unknown.append(node.name)
+        else:
+            subnets[node.name] = env.subnet.network
+
+    def judge(node: Node, host: Host) -> Finding:
+        table, of_routes = read(context, host, routes.ask())
+        near, of_near = read(context, host, neighbours.ask_neighbours(device))
+        far, of_far = read(context, host, neighbours.ask_forwarding(device))
+        problems = [f"the subnet of {name} is not known" for name in unknown if name != node.name]
+        peers = [
+            peer for peer in context.site.target.nodes if peer.name in subnets and peer.name != node.name
+        ]
+        for peer in peers:
+            subnet = subnets[peer.name]
+            plain = [r for r in table if r.destination == str(subnet) and r.via == str(peer.address)]
+            if plain and context.site.target.cluster.network.direct_routing:
+                continue
+            problems += _overlay(peer, subnet, device, table, near, far)
+        what = "; ".join(problems) or f"{len(peers)} peers, each with route, forwarding entry and neighbour"
+        remedy = f"ssh {node.name} systemctl restart flanneld"
+        verdict = Verdict.FAIL if problems else Verdict.PASS
+        return LINE.says(verdict, node.name, what, (of_routes, of_near, of_far), remedy)
+
+    return LINE.on_each(context, judge)
+
+
+def _overlay(
+    peer: Node,
+    subnet: IPv4Network,
+    device: str,
+    table: tuple[routes.Route, ...],
+    near: tuple[neighbours.Neighbour, ...],
+    far: tuple[neighbours.Forwarding, ...],
+) -> list[str]:
+    gateway = str(subnet.network_address)
+    problems = []
+    ways = [r for r in table if r.destination == str(subnet)]
+    if [(r.via, r.device, r.onlink) for r in ways] != [(gateway, device, True)]:
+        problems.append(f"{peer.name}: no single route {subnet} via {gateway} dev {device} onlink")
+    macs: Mapping[str, tuple[str, ...]] = {n.mac: n.states for n in near if n.address == gateway}
+    if len(macs) != 1 or "PERMANENT" not in next(iter(macs.values())):
+        problems.append(f"{peer.name}: no single PERMANENT neighbour {gateway}")
+    to_peer = [entry for entry in far if entry.destination == str(peer.address)]
+    if len(to_peer) != 1 or to_peer[0].mac not in macs:
+        problems.append(f"{peer.name}: no single forwarding entry to {peer.address}")
+    return problems
+
+
+CHECK = Check(LINE.code, "every node knows the way to every other", "dataplane", LINE.severity, run)

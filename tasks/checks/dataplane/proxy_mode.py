@@ -1,0 +1,49 @@
+"""KP-MODE: kube-proxy runs in the declared mode, by its own word and by what it left in the kernel.
+
+Old releases fall back to userspace silently, so the flag alone proves nothing.
+"""
+
+from __future__ import annotations
+
+from inventory.models.cluster import Node, ProxyMode
+from inventory.models.finding import Finding, Severity
+from inventory.models.verdict import Verdict
+from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.observing import Line, ask, node_probe_of, read
+from tasks.checks.registry import Check
+from tasks.drivers.ports import Host
+from tasks.facts import iptables
+from tasks.facts.kube_proxy import METRICS
+from tasks.facts.probe import parse_got
+
+LINE = Line(
+    "KP-MODE",
+    "/proxyMode as declared; in iptables mode KUBE-SVC and KUBE-SEP chains, and no KUBE-PORTALS-CONTAINER",
+    Severity.CRITICAL,
+)
+
+
+def run(context: DataPlane) -> list[Finding]:
+    """One finding a node."""
+    mode = context.site.target.cluster.kube_proxy.mode
+
+    def judge(node: Node, host: Host) -> Finding:
+        got, of_mode = ask(context, node_probe_of(context, node), ["get", f"{METRICS}/proxyMode"], parse_got)
+        rules, of_rules = read(context, host, iptables.ask())
+        services, endpoints = len(rules.chains("KUBE-SVC-")), len(rules.chains("KUBE-SEP-"))
+        portals = bool(rules.chains("KUBE-PORTALS-"))
+        good = got.body == mode and not portals
+        if mode is ProxyMode.IPTABLES:
+            good = good and services > 0 and endpoints > 0
+        what = (
+            f"/proxyMode {got.body or got.error}, {services} KUBE-SVC, {endpoints} KUBE-SEP"
+            f"{', KUBE-PORTALS of userspace mode' if portals else ''}"
+        )
+        remedy = f"ssh {node.name} 'kube-proxy --cleanup; systemctl restart kube-proxy'"
+        verdict = Verdict.PASS if good else Verdict.FAIL
+        return LINE.says(verdict, node.name, what, (of_mode, of_rules), remedy)
+
+    return LINE.on_each(context, judge)
+
+
+CHECK = Check(LINE.code, "kube-proxy runs in the declared mode", "dataplane", LINE.severity, run)

@@ -1,0 +1,44 @@
+"""KP-RESTORE: no set of rules of kube-proxy is refused by the kernel."""
+
+from __future__ import annotations
+
+from inventory.models.cluster import Node
+from inventory.models.finding import Evidence, Finding
+from inventory.models.verdict import Verdict
+from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.observing import Line, ask, node_probe_of
+from tasks.checks.registry import Check
+from tasks.drivers.ports import Host
+from tasks.facts.kube_proxy import METRICS, RESTORE_FAILURES, restore_failures
+from tasks.facts.probe import parse_got
+
+WATCH_S = 3.0
+LINE = Line("KP-RESTORE", f"{RESTORE_FAILURES} does not rise")
+
+
+def run(context: DataPlane) -> list[Finding]:
+    """One finding a node: none since its start is a pass; where there were some, whether they go on."""
+
+    def count(node: Node) -> tuple[int, Evidence]:
+        return ask(
+            context,
+            node_probe_of(context, node),
+            ["get", f"{METRICS}/metrics"],
+            lambda text: restore_failures(parse_got(text).body),
+        )
+
+    def judge(node: Node, host: Host) -> Finding:
+        first, evidence = count(node)
+        if first == 0:
+            return LINE.says(Verdict.PASS, node.name, "none failed since kube-proxy started", evidence)
+        context.clock.sleep(WATCH_S)
+        second, again = count(node)
+        what = f"{first} failed since kube-proxy started, {second - first} of them in the last {WATCH_S:g} s"
+        remedy = f"ssh {host.name} journalctl -u kube-proxy | grep -A5 iptables-restore"
+        verdict = Verdict.FAIL if second > first else Verdict.WARN
+        return LINE.says(verdict, node.name, what, (evidence, again), remedy)
+
+    return LINE.on_each(context, judge)
+
+
+CHECK = Check(LINE.code, "kube-proxy's rules are taken", "dataplane", LINE.severity, run)
