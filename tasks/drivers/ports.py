@@ -199,3 +199,13 @@ class Aws(Protocol):
         absent: Sequence[str] = (),
     ) -> dict[str, Any] | None:
         """One call; None where the service answers with one of the error codes `absent`."""
+
+
+class ImageCopier(Protocol):
+    """Image registries."""
+
+    def digest(self, image: str) -> str | None:
+        """The digest of the image's manifest, or None where there is no such image."""
+
+    def copy(self, source: str, target: str) -> None:
+        """Copy an image, all architectures; its digest stays the same."""

@@ -1,0 +1,166 @@
+"""A bucket behind the S3 API. Implements `ports.Objects`; safe for several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ProfileNotFound,
+    SSLError,
+)
+from botocore.exceptions import ConnectionError as NoConnection
+
+from tasks.drivers.errors import (
+    Denied,
+    HostUnreachable,
+    LoginRefused,
+    OutsideError,
+    ServiceFailed,
+    Throttled,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_LOGIN = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
+_THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "503"}
+
+
+class S3Bucket:
+    """One bucket. `endpoint_url` empty means AWS itself; `ca_file` verifies an endpoint with a CA of its own.
+
+    `credentials_file` and `profile` are those of the AWS tools.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        credentials_file: Path,
+        *,
+        profile: str = "default",
+        endpoint_url: str = "",
+        region: str = "us-east-1",
+        ca_file: Path | None = None,
+        connections: int = 16,
+    ) -> None:
+        self._bucket = bucket
+        core = botocore.session.Session()
+        core.set_config_variable("credentials_file", str(credentials_file))
+        core.set_config_variable("profile", profile)
+        try:
+            session = boto3.session.Session(botocore_session=core, region_name=region)
+            self._client: S3Client = session.client(
+                "s3",
+                endpoint_url=endpoint_url or None,
+                verify=str(ca_file) if ca_file else None,
+                config=Config(
+                    retries={"mode": "standard", "max_attempts": 4},
+                    max_pool_connections=connections,
+                    connect_timeout=10,
+                    read_timeout=60,
+                    # Stores other than AWS know no trailing checksums.
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                    s3={"addressing_style": "path"} if endpoint_url else {},
+                ),
+            )
+        except ProfileNotFound as error:
+            raise LoginRefused(self.name, f"{credentials_file} has no profile {profile}") from error
+
+    @property
+    def name(self) -> str:
+        """`s3://NAME`."""
+        return f"s3://{self._bucket}"
+
+    def exists(self) -> bool:
+        """Whether the bucket is there."""
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            if _status(error) == 404:
+                return False
+            raise self._translated(error) from error
+        except (BotoCoreError, OSError) as error:
+            raise self._translated(error) from error
+        return True
+
+    def create(self) -> bool:
+        """Make the bucket; whether it was not there."""
+        if self.exists():
+            return False
+        try:
+            self._client.create_bucket(Bucket=self._bucket)
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise self._translated(error) from error
+        return True
+
+    def list(self) -> Iterator[tuple[str, int, str]]:
+        """See `ports.Objects.list`."""
+        try:
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
+                for one in page.get("Contents", []):
+                    yield one["Key"], one["Size"], one["ETag"].strip('"')
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise self._translated(error) from error
+
+    def read(self, key: str) -> bytes:
+        """See `ports.Objects.read`."""
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise self._translated(error, key) from error
+
+    def write(self, key: str, content: bytes, *, content_type: str = "") -> None:
+        """See `ports.Objects.write`."""
+        try:
+            if content_type:
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
+            else:
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=content)
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise self._translated(error, key) from error
+
+    def head(self, key: str) -> dict[str, Any] | None:
+        """See `ports.Objects.head`; S3's own names (ContentType, ContentLength, ETag)."""
+        try:
+            answer = self._client.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if _status(error) == 404:
+                return None
+            raise self._translated(error, key) from error
+        except (BotoCoreError, OSError) as error:
+            raise self._translated(error, key) from error
+        return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+    def _translated(self, error: Exception, key: str = "") -> OutsideError:
+        part = f"{self.name}/{key}" if key else self.name
+        if isinstance(error, ClientError):
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            what = str(error.response.get("Error", {}).get("Message", "")) or code
+            if code in _LOGIN:
+                return LoginRefused(part, f"{code}: {what}")
+            if code in ("AccessDenied", "403"):
+                return Denied(part, f"{code}: {what}")
+            if code in _THROTTLED:
+                return Throttled(part, f"{code}: {what}")
+            return ServiceFailed(part, f"{code}: {what}")
+        if isinstance(error, SSLError):
+            return ServiceFailed(part, f"its TLS certificate is not trusted: {error}", "see bucket.ca_file")
+        if isinstance(error, (NoConnection, EndpointConnectionError, HTTPClientError, OSError)):
+            return HostUnreachable(part, str(error))
+        return (
+            LoginRefused(part, str(error)) if "redentials" in str(error) else ServiceFailed(part, str(error))
+        )
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
