@@ -43,6 +43,7 @@ class Bucket(Declared):
     credentials_file: Path  # an AWS credentials file, mode 0600
     profile: str = "default"
     url: str = ""  # the base URL under which the shop's pods read it
+    ca_file: Path | None = None  # verifies an endpoint whose certificate has a CA of its own
 
 
 class Edge(Declared):

@@ -1,4 +1,4 @@
-"""Moves the objects of the moved namespaces from one cluster to another: read, strip, map, order, apply, wait."""
+"""Moves the objects of namespaces from one cluster to another: read, strip, map, order, apply, wait."""
 
 from __future__ import annotations
 
@@ -111,7 +111,8 @@ def _slice(service: Object, mapped: Mapped, notes: list[str]) -> Object:
     address = mapped.endpoints.get(f"{namespace}/{name}")
     if address is None:
         raise ServiceFailed(
-            f"service {namespace}/{name}", "has no selector, and the site file does not say where it leads to",
+            f"service {namespace}/{name}",
+            "has no selector, and the site file does not say where it leads to",
             "declare it (workload.database_read, workload.database_primary) or give it a selector",
         )  # fmt: skip
     notes.append(f"EndpointSlice {namespace}/{name}: leads to {address}")
@@ -175,7 +176,8 @@ def apply_objects(
     Raises ServiceFailed or Denied, naming the object; what was applied before it stays, and a second run
     goes on.
     """
-    changed, unchanged = [], []
+    changed: list[str] = []
+    unchanged: list[str] = []
     for done, one in enumerate(plan.objects, 1):
         subject = subject_of(one)
         try:
