@@ -39,7 +39,11 @@ class Answers:
         """Takes in the complete answers of one run."""
         whole = records.fault == Fault.NONE
         rows = np.stack(
-            [records.target[whole].astype(np.uint64), records.status[whole].astype(np.uint64), records.body_hash[whole]]
+            [
+                records.target[whole].astype(np.uint64),
+                records.status[whole].astype(np.uint64),
+                records.body_hash[whole],
+            ]
         )
         for number, status, digest in np.unique(rows, axis=1).T.tolist():
             self._seen[side].setdefault(targets[number], set()).add((status, digest))
@@ -55,7 +59,9 @@ class Answers:
             "same": len(steady) - len(differing),
             "different": len(differing),
             "varying": len(both) - len(steady),
-            "first_differences": [_difference(key, source[key], target[key]).__dict__ for key in differing[:SHOWN]],
+            "first_differences": [
+                _difference(key, source[key], target[key]).__dict__ for key in differing[:SHOWN]
+            ],
         }
 
 

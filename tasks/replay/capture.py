@@ -129,7 +129,9 @@ def _sorted(
     times = np.frombuffer(at_s, dtype=np.float64)
     order = np.argsort(times, kind="stable")
     spread = _spread(times[order])
-    skipped_before = np.searchsorted(np.sort(np.frombuffer(skipped_at, dtype=np.float64)), times[order], "left")
+    skipped_before = np.searchsorted(
+        np.sort(np.frombuffer(skipped_at, dtype=np.float64)), times[order], "left"
+    )
     which = np.frombuffer(target, dtype=np.uint32)[order]
     counts = np.bincount(which, minlength=len(keys))
     routes = keep_common([route_of(key[1]) for key in keys], counts.tolist())

@@ -27,8 +27,17 @@ class Connection(asyncio.Protocol):
     """`request` is the slot in flight, -1 where there is none."""
 
     __slots__ = (
-        "_body", "_complete", "_engine", "_hasher", "_head", "_keep", "_parser", "_transport", "request", "served",
-    )  # fmt: skip
+        "_body",
+        "_complete",
+        "_engine",
+        "_hasher",
+        "_head",
+        "_keep",
+        "_parser",
+        "_transport",
+        "request",
+        "served",
+    )
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

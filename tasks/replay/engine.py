@@ -68,6 +68,7 @@ class Engine:
         self._open: set[Connection] = set()
         self._connecting = 0
         self._waiting: deque[int] = deque()
+        self._again: deque[int] = deque()  # sent twice; they want a new connection
         self._carrier: list[Connection | None] = [None] * self._count
         self._over: asyncio.Event = asyncio.Event()
         self._opening: set[asyncio.Task[None]] = set()
@@ -135,7 +136,7 @@ class Engine:
         connection.send(index, self._wires[self._which[index]], _clock())
 
     def _open_as_needed(self) -> None:
-        while self._connecting < len(self._waiting) and (
+        while self._connecting < len(self._waiting) + len(self._again) and (
             len(self._open) + self._connecting < self._limits.connections
         ):
             self._connecting += 1
@@ -154,7 +155,7 @@ class Engine:
             )
         except (OSError, TimeoutError):
             self._connecting -= 1
-            if (index := self._next_waiting()) is not None:
+            if (index := self._next_for_new()) is not None:
                 self.failed(index, Fault.CONNECT)
             self._open_as_needed()
             return
@@ -162,8 +163,15 @@ class Engine:
             self.tls_seen = f"{cipher[1]} {cipher[0]}"
 
     def _next_waiting(self) -> int | None:
-        while self._waiting:
-            index = self._waiting.popleft()
+        return self._first_of(self._waiting)
+
+    def _next_for_new(self) -> int | None:
+        index = self._first_of(self._again)
+        return self._first_of(self._waiting) if index is None else index
+
+    def _first_of(self, queue: deque[int]) -> int | None:
+        while queue:
+            index = queue.popleft()
             if not self.slots.fault[index]:  # those that timed out while waiting stay in the queue until here
                 return index
         return None
@@ -191,7 +199,11 @@ class Engine:
         self._connecting -= 1
         self.opened += 1
         self._open.add(connection)
-        self._free(connection)
+        index = self._next_for_new()
+        if index is None:
+            self._idle.append(connection)
+        else:
+            self._give(connection, index)
 
     def finished(self, index: int, connection: Connection | None) -> None:
         """An answer is complete; the connection, where it stays open, takes what waits longest."""
@@ -218,24 +230,22 @@ class Engine:
 
     def retry(self, index: int) -> None:
         """A connection that had served before was lost with no byte of the answer: the server had closed it
-        while the request was on its way. GET and HEAD are safe to send again, once; the due time stays."""
+        while the request was on its way. GET and HEAD are safe to send again, once, on a new connection,
+        as the idle ones may be as stale; the due time stays."""
         if self.slots.retried[index]:
             self.failed(index, Fault.RESET)
             return
         self.slots.retried[index] = 1
         self._carrier[index] = None
-        if self._idle:
-            self._give(self._idle.pop(), index)
-        else:
-            self._waiting.appendleft(index)
-            self._open_as_needed()
+        self._again.append(index)
+        self._open_as_needed()
 
     def lost(self, connection: Connection) -> None:
         """A connection is gone."""
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-        if self._waiting and not self._over.is_set():
+        if (self._waiting or self._again) and not self._over.is_set():
             self._open_as_needed()
 
     def _count_one(self) -> None:

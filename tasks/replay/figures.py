@@ -86,7 +86,9 @@ def reasons_invalid(records: Records, course: Course) -> list[str]:
     late_ms = _lateness(records).percentile_us(99) / 1000
     limit_ms = max(MIN_LATENESS_LIMIT_MS, LATENESS_SHARE_OF_SLO * course.slo_ms)
     if late_ms > limit_ms:
-        reasons.append(f"lateness p99 {late_ms:.2f} ms > {limit_ms:g} ms: the generator did not keep the schedule")
+        reasons.append(
+            f"lateness p99 {late_ms:.2f} ms > {limit_ms:g} ms: the generator did not keep the schedule"
+        )
     if course.cpu_share > MAX_GENERATOR_CPU:
         reasons.append(f"generator CPU {course.cpu_share:.0%} > {MAX_GENERATOR_CPU:.0%}: lower the rate")
     if course.backlog_max > 0:
@@ -117,7 +119,9 @@ def result_of(
         "errors": errors,
         "unsent": unsent,
         "skipped": skipped,
-        "reconciliation": f"{walked} records = {done} done + {errors} errors + {skipped} skipped + {unsent} unsent",
+        "reconciliation": (
+            f"{walked} records = {done} done + {errors} errors + {skipped} skipped + {unsent} unsent"
+        ),
         "response_ms": _figures(measured, "response"),
         "service_ms": _figures(measured, "service"),
         "lateness_us": {"p50": lateness.percentile_us(50), "p99": lateness.percentile_us(99)},
@@ -128,7 +132,9 @@ def result_of(
         "reasons": reasons,
         "requests": {name: m.requests for name, m in measured.items()},
         "errors_by_route": {name: m.errors for name, m in measured.items()},
-        "faults": {kind.name.lower(): int((fault == kind).sum()) for kind in Fault if kind and (fault == kind).any()},
+        "faults": {
+            kind.name.lower(): int((fault == kind).sum()) for kind in Fault if kind and (fault == kind).any()
+        },
         "statuses": _statuses(records.status[fault == Fault.NONE]),
         "status_differs_from_capture": int(
             ((records.status != records.expected_status) & (fault == Fault.NONE)).sum()

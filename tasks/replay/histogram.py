@@ -7,7 +7,6 @@ of the bucket in which the rank lies. Counts of runs are added; percentiles are 
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +77,7 @@ class Histogram:
         """HdrHistogram V2, compressed, base64."""
         library: Any = HdrHistogram(1, HIGHEST_US, SIGNIFICANT_FIGURES)
         used = np.flatnonzero(self.counts)
-        ctypes.memmove(library.counts, self.counts.astype(np.uint64).ctypes.data, 8 * BUCKETS)
+        np.ctypeslib.as_array(library.counts)[:] = self.counts
         first, last = (int(used[0]), int(used[-1])) if len(used) else (-1, -1)
         library.set_internal_tacking_values(first, last, self.total)
         return bytes(library.encode()).decode("ascii")

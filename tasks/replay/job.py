@@ -68,11 +68,10 @@ class Job:
 
 
 def wires_of(plan: Plan, endpoint: Endpoint) -> list[bytes]:
-    """The bytes of each distinct request. No cookie, no authorization: a log has none, and none is made up."""
+    """The bytes of each distinct request. A log has no cookie or authorization; none is made up."""
     return [_wire(target, endpoint.host_header) for target in plan.targets]
 
 
 def _wire(target: Target, host: str) -> bytes:
-    return (
-        f"{target.method} {target.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\n\r\n"
-    ).encode("ascii")
+    start = f"{target.method} {target.path} HTTP/1.1\r\nHost: {host}\r\n"
+    return f"{start}User-Agent: {USER_AGENT}\r\nAccept: */*\r\n\r\n".encode("ascii")

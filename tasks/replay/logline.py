@@ -81,10 +81,14 @@ def _seconds(stamp: bytes, zone: bytes) -> float:
     if int(zone[3:5]) > 59 or minutes > 14 * 60:
         raise BrokenLine(f"no time zone is {zone.decode()!r}; allowed: -1400 to +1400")
     offset = timezone(timedelta(minutes=minutes if zone[:1] == b"+" else -minutes))
-    day, year, hour, minute, second = (int(stamp[a:b]) for a, b in ((0, 2), (7, 11), (12, 14), (15, 17), (18, 20)))
+    day, year, hour, minute, second = (
+        int(stamp[a:b]) for a, b in ((0, 2), (7, 11), (12, 14), (15, 17), (18, 20))
+    )
     try:
         # A leap second (60) is counted as the second before it, as POSIX time does.
-        at = datetime(year, month, day, hour, minute, min(second, 59) if second == 60 else second, tzinfo=offset)
+        at = datetime(
+            year, month, day, hour, minute, min(second, 59) if second == 60 else second, tzinfo=offset
+        )
         return (at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
     except (ValueError, OverflowError) as error:
         raise BrokenLine(f"no such time: {stamp.decode()} ({error})") from error

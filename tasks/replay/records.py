@@ -28,7 +28,7 @@ class Fault(IntEnum):
 
 
 class Slots:
-    """The arrays that the hot loop writes. Times are seconds of the monotonic clock, 0 where there is none."""
+    """The arrays that the hot loop writes. Times are seconds of the monotonic clock, 0 where none."""
 
     def __init__(self, requests: int) -> None:
         zeros = bytes(8 * requests)
@@ -70,7 +70,11 @@ class Records:
             return np.where(seconds == 0, np.nan, seconds - start_s)
 
         return cls(
-            *(relative(v) for v in (slots.due_s, slots.fired_s, slots.sent_s, slots.first_byte_s, slots.done_s)),
+            relative(slots.due_s),
+            relative(slots.fired_s),
+            relative(slots.sent_s),
+            relative(slots.first_byte_s),
+            relative(slots.done_s),
             np.array(slots.status, dtype=np.uint16),
             np.array(slots.body_hash, dtype=np.uint64),
             np.array(slots.fault, dtype=np.uint8),

@@ -119,9 +119,15 @@ class Campaign:
         return {
             "rounds_run": len(self.pairs),
             "runs_discarded": sum(len(pair.discarded) for pair in self.pairs),
-            "curves_ms": {s: {r: h.curve_ms() for r, h in routes.items()} for s, routes in self.response.items()},
-            "figures_ms": {s: {r: h.figures_ms() for r, h in routes.items()} for s, routes in self.response.items()},
-            "service_ms": {s: {r: h.figures_ms() for r, h in routes.items()} for s, routes in self.service.items()},
+            "curves_ms": {
+                s: {r: h.curve_ms() for r, h in routes.items()} for s, routes in self.response.items()
+            },
+            "figures_ms": {
+                s: {r: h.figures_ms() for r, h in routes.items()} for s, routes in self.response.items()
+            },
+            "service_ms": {
+                s: {r: h.figures_ms() for r, h in routes.items()} for s, routes in self.service.items()
+            },
             "bodies": self.answers.compared(),
         }
 
@@ -163,7 +169,9 @@ class Campaign:
 def _kept_routes(plans: list[Plan]) -> set[str]:
     """The routes that have enough requests in every round."""
     counts = [plan.planned_by_route() for plan in plans]
-    return {route for route in counts[0] if all(c.get(route, 0) >= MIN_PER_ROUTE for c in counts)} - {OVER_ALL}
+    return {route for route in counts[0] if all(c.get(route, 0) >= MIN_PER_ROUTE for c in counts)} - {
+        OVER_ALL
+    }
 
 
 def _pooled(plan: Plan, kept: set[str]) -> Plan:

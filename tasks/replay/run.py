@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from typing import Any
 from inventory.errors import BadInput
 from tasks.drivers.errors import CommandFailed
 from tasks.replay.capture import Target, read_capture
-from tasks.replay.figures import OVER_ALL, Course, Measured, by_route, result_of
+from tasks.replay.figures import Course, Measured, by_route, result_of
 from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job, wires_of
 from tasks.replay.plan import Plan, as_captured, at_rate
 from tasks.replay.records import Records
+from tasks.replay.routes import OVER_ALL
 from tasks.replay.target_url import Endpoint, endpoint_of, probe
 from tasks.replay.worker import raise_descriptor_limit, tls_context
 
@@ -153,9 +154,10 @@ def _checked(options: Options, endpoint: Endpoint) -> None:
         raise BadInput(f"{options.connections} connections; allowed: 1 to {MAX_CONNECTIONS}")
     if not 0 < options.timeout_s <= 3600:
         raise BadInput(f"a time-out of {options.timeout_s} s; allowed: above 0, at most 3600")
-    if (limit := raise_descriptor_limit(options.connections + 64)) < options.connections + 64:
+    files = options.connections + 64
+    if (limit := raise_descriptor_limit(files)) < files:
         raise BadInput(
-            f"{options.connections} connections need {options.connections + 64} open files and the limit is {limit}; "
+            f"{options.connections} connections need {files} open files and the limit is {limit}; "
             "raise it (ulimit -n) or lower --connections"
         )
     if endpoint.tls:
@@ -175,7 +177,7 @@ def _generate(folder: Path, planned: int, on_progress: Progress) -> None:
             stderr=stderr,
             cwd=Path(__file__).parents[2],  # where the packages are, also when they are not installed
             text=True,
-            start_new_session=True,  # a terminal's Ctrl-C comes here; the generator is told once, by `_stopped`
+            start_new_session=True,  # Ctrl-C comes here; `_stopped` tells the generator, once
         )
     assert worker.stdout is not None  # noqa: S101 - for the type checker: PIPE was asked for
     with worker.stdout as progress:
@@ -211,7 +213,9 @@ def _write(out_dir: Path, result: dict[str, Any], measured: dict[str, Measured],
         for name, route in measured.items():
             histogram = getattr(route, which)
             seconds = result["seconds"]
-            lines.append(f"Tag={_tag(name)},0.000,{seconds:.3f},{histogram.max_us / 1000:.3f},{histogram.encoded()}")
+            lines.append(
+                f"Tag={_tag(name)},0.000,{seconds:.3f},{histogram.max_us / 1000:.3f},{histogram.encoded()}"
+            )
         (out_dir / f"{which}.hlog").write_text("\n".join(lines) + "\n")
     # Last, and at once: who sees result.json sees a complete run.
     written = out_dir / "result.json.part"

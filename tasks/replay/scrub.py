@@ -4,10 +4,12 @@ from __future__ import annotations
 
 # Names of query parameters that give a right to whoever has them; compared in lower case. The `x-amz-` and
 # `x-goog-` families are presigned URLs (AWS Signature V4, Google V4).
-SECRET_NAMES = frozenset(
-    """access_token api_key apikey auth authorization code id_token jwt key-pair-id password passwd
-    policy refresh_token secret session_token sig signature token""".split()
-)
+# fmt: off
+SECRET_NAMES = frozenset({
+    "access_token", "api_key", "apikey", "auth", "authorization", "code", "id_token", "jwt", "key-pair-id",
+    "passwd", "password", "policy", "refresh_token", "secret", "session_token", "sig", "signature", "token",
+})
+# fmt: on
 SECRET_PREFIXES = ("x-amz-", "x-goog-")
 
 

@@ -79,7 +79,9 @@ def _resolved(host: str, port: int) -> str:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
-        raise HostUnreachable(host, f"the name has no address ({error})", "check the name and the DNS") from error
+        raise HostUnreachable(
+            host, f"the name has no address ({error})", "check the name and the DNS"
+        ) from error
     return str(found[0][4][0])
 
 

@@ -6,6 +6,7 @@ on its CPU where the system lets it. SIGINT and SIGTERM end the run and keep wha
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 import json
@@ -68,23 +69,22 @@ def main(folder: Path) -> None:
 
 
 async def _supervised(engine: Engine) -> None:
-    import asyncio
-
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, engine.stop, INTERRUPTED)
 
-    def tell() -> None:
-        sys.stdout.write(f"{engine.finished_count}\n")
-        sys.stdout.flush()
-        nonlocal handle
-        handle = loop.call_later(PROGRESS_EVERY_S, tell)
-
-    handle = loop.call_later(PROGRESS_EVERY_S, tell)
+    telling = loop.create_task(_tell(engine))
     try:
         await engine.run()
     finally:
-        handle.cancel()
+        telling.cancel()
+
+
+async def _tell(engine: Engine) -> None:
+    while True:
+        await asyncio.sleep(PROGRESS_EVERY_S)
+        sys.stdout.write(f"{engine.finished_count}\n")
+        sys.stdout.flush()
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:

@@ -1,0 +1,196 @@
+"""The latency gate: is the target not slower than the source, beyond a margin, in paired rounds?
+
+Non-inferiority by paired rounds (`tasks.gates.endpoint`) at three looks (`tasks.gates.looks`). All endpoints
+must pass at the same look (intersection-union, so alpha is not divided), one that fails is enough to fail.
+
+What is judged: `*`, which is over all requests, always; and every route for itself as far as it has the
+requests (`MIN_REQUESTS` in a round). An endpoint of `*` without enough requests is `nodata` and blocks. A
+route that has too few in every round is shown as `nodata` and does not block, as its requests are judged in
+`*`; a route that has enough in some rounds and not in others has missing rounds, which is inconclusive and
+blocks. So nothing becomes a pass by being rare.
+
+Missing rounds are inconclusive, never left out: what makes rounds fail is not independent of latency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from inventory.errors import BadInput
+from inventory.models.site import LatencyGate
+from inventory.models.verdict import Verdict
+from tasks.gates.endpoint import ERRORS, MIN_REQUESTS, Endpoint, Side, error_endpoint, percentile_endpoint
+from tasks.gates.looks import MIN_ROUNDS, Z_BOUNDS, look_points, t_bound, tail
+from tasks.gates.rounds_file import PERCENTILES, Round, read_rounds
+
+OVER_ALL = "*"
+_ENDPOINTS = (*PERCENTILES, ERRORS)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look: after `rounds` rounds, at a one-sided error of `alpha`."""
+
+    look: int  # 1, 2 or 3
+    rounds: int
+    z: float
+    alpha: float
+    t: float | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class LatencyVerdict:
+    """What the gate says; `routes[route][p50|p95|p99|errors]`, as of the last look that was taken."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    planned_rounds: int
+    looks: tuple[Look, ...]
+    routes: Mapping[str, Mapping[str, Endpoint]]
+
+    @property
+    def decided(self) -> bool:
+        """Whether more rounds cannot change it."""
+        return self.verdict in (Verdict.PASS, Verdict.FAIL)
+
+    def document(self) -> dict[str, Any]:
+        """The answer of `judge latency`; formats in docs/formats.md."""
+        return {
+            "schema": "safe-harbor/latency-verdict/v1",
+            "verdict": self.verdict.value,
+            "reasons": list(self.reasons),
+            "planned_rounds": self.planned_rounds,
+            "looks": [_plain(asdict(look)) for look in self.looks],
+            "routes": {
+                route: {name: _plain(asdict(endpoint)) for name, endpoint in endpoints.items()}
+                for route, endpoints in self.routes.items()
+            },
+        }
+
+
+def judge_latency_file(
+    path: Path,
+    margins: Mapping[str, float] | None = None,
+    gate: LatencyGate | None = None,
+    planned: int | None = None,
+) -> dict[str, Any]:
+    """`judge latency FILE [--margin p99=0.15]`: the document of the verdict. Raises BadInput."""
+    base = gate or LatencyGate()
+    for name, margin in (margins or {}).items():
+        if name not in PERCENTILES:
+            raise BadInput(f"--margin {name}: no such percentile; allowed: {', '.join(PERCENTILES)}")
+        if not 0 < margin <= 10:
+            raise BadInput(f"--margin {name}={margin}: allowed are numbers above 0, as 0.15 for 15 %")
+    policy = base.model_copy(update={"margins": {**LatencyGate().margins, **base.margins, **(margins or {})}})
+    rounds = read_rounds(path)
+    try:
+        return judge(rounds.rounds, planned or rounds.planned_rounds, policy).document()
+    except BadInput as error:
+        raise BadInput(error.what, path) from error
+
+
+def judge(rounds: Iterable[Round], planned: int | None, gate: LatencyGate) -> LatencyVerdict:
+    """Looks at as many rounds as there are, and stops at the first look that decides.
+
+    `planned` None: as many as the highest number says, and at least 12. Raises BadInput for a round beyond
+    what was planned.
+    """
+    routes = _by_route(rounds)
+    numbers = {number for of_route in routes.values() for number in of_route}
+    first = 0 if 0 in numbers else 1
+    highest = max(numbers, default=0) - first + 1
+    planned = planned if planned is not None else max(MIN_ROUNDS, highest)
+    if highest > planned:
+        raise BadInput(f"round {max(numbers)} lies beyond the {planned} rounds that were planned")
+    routes.setdefault(OVER_ALL, {})
+    gate = gate.model_copy(update={"margins": {**LatencyGate().margins, **gate.margins}})
+    looks: list[Look] = []
+    judged: dict[str, dict[str, Endpoint]] = {}
+    for look, count in enumerate(look_points(planned)):
+        if highest < count and looks:
+            break  # these rounds were not run (yet)
+        wanted = range(first, first + count)
+        judged = {name: _endpoints(routes[name], wanted, look, gate) for name in sorted(routes)}
+        verdict = _at_look(judged, planned)
+        bound = t_bound(look, count) if count > 1 else None
+        looks.append(Look(look + 1, count, Z_BOUNDS[look], tail(look), bound, verdict))
+        if verdict in (Verdict.PASS, Verdict.FAIL):
+            break
+    reasons = _reasons(judged, looks[-1].verdict, planned, highest)
+    return LatencyVerdict(looks[-1].verdict, reasons, planned, tuple(looks), judged)
+
+
+def _by_route(rounds: Iterable[Round]) -> dict[str, dict[int, dict[str, Round]]]:
+    routes: dict[str, dict[int, dict[str, Round]]] = {}
+    for item in rounds:
+        routes.setdefault(item.route, {}).setdefault(item.round, {})[item.side] = item
+    return routes
+
+
+def _endpoints(
+    of_route: Mapping[int, Mapping[str, Round]], wanted: Sequence[int], look: int, gate: LatencyGate
+) -> dict[str, Endpoint]:
+    pairs = [
+        (sides["source"], sides["target"]) for number in wanted if len(sides := of_route.get(number, {})) == 2
+    ]
+    return {name: _endpoint(name, pairs, len(wanted), look, gate) for name in _ENDPOINTS}
+
+
+def _endpoint(name: str, pairs: Sequence[Side], wanted: int, look: int, gate: LatencyGate) -> Endpoint:
+    margin = gate.error_rate_margin if name == ERRORS else gate.margins[name]  # type: ignore[index] # one of the keys
+    least = MIN_REQUESTS[name]
+    enough = [pair for pair in pairs if min(pair[0].requests, pair[1].requests) >= least]
+    if not enough:
+        seen = max((min(s.requests, t.requests) for s, t in pairs), default=0)
+        return Endpoint(Verdict.NODATA, f"{seen} requests a round, {name} needs {least}", 0, margin)
+    if len(enough) < wanted or wanted < 2:  # a deviation needs two
+        return Endpoint(
+            Verdict.INCONCLUSIVE, f"{len(enough)} complete rounds of {wanted}", len(enough), margin
+        )
+    if name == ERRORS:
+        return error_endpoint(enough, look, gate)
+    return percentile_endpoint(enough, name, look, gate)  # type: ignore[arg-type] # PERCENTILES but for ERRORS
+
+
+def _at_look(judged: Mapping[str, Mapping[str, Endpoint]], planned: int) -> Verdict:
+    verdicts = [
+        endpoint.verdict
+        for route, endpoints in judged.items()
+        for endpoint in endpoints.values()
+        if route == OVER_ALL or endpoint.verdict != Verdict.NODATA
+    ]
+    if Verdict.FAIL in verdicts:
+        return Verdict.FAIL
+    if Verdict.NODATA in verdicts:
+        return Verdict.NODATA
+    if set(verdicts) == {Verdict.PASS} and planned >= MIN_ROUNDS:
+        return Verdict.PASS
+    return Verdict.INCONCLUSIVE
+
+
+def _reasons(
+    judged: Mapping[str, Mapping[str, Endpoint]], verdict: Verdict, planned: int, run: int
+) -> tuple[str, ...]:
+    if verdict == Verdict.PASS:
+        return ()
+    reasons = [
+        f"{route} {name}: {endpoint.verdict.value}, {endpoint.reason}"
+        for route, endpoints in judged.items()
+        for name, endpoint in endpoints.items()
+        if endpoint.verdict != Verdict.PASS
+        and (route == OVER_ALL or endpoint.verdict != Verdict.NODATA)
+        and (verdict != Verdict.FAIL or endpoint.verdict == Verdict.FAIL)
+    ]
+    if verdict != Verdict.FAIL and planned < MIN_ROUNDS:
+        reasons.append(f"{planned} rounds were planned, a pass needs at least {MIN_ROUNDS}")
+    elif verdict != Verdict.FAIL and run < planned:
+        reasons.append(f"{run} rounds were run of {planned}")
+    return tuple(reasons)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: round(v, 6) if isinstance(v, float) else v for k, v in values.items()}

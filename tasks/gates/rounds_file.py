@@ -1,0 +1,118 @@
+"""The rounds that the latency gate judges, as a model and as a JSON file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from inventory.errors import BadInput, Problem
+
+Percentile = Literal["p50", "p95", "p99"]
+PERCENTILES: tuple[Percentile, ...] = ("p50", "p95", "p99")
+
+
+class Round(BaseModel):
+    """One side's figures of one route in one round; `*` is the route over all."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    round: int = Field(ge=0)
+    side: Literal["source", "target"]
+    route: str = Field(min_length=1)
+    requests: int = Field(ge=0)
+    errors: int = Field(ge=0)
+    p50_ms: float = Field(gt=0, allow_inf_nan=False)
+    p95_ms: float = Field(gt=0, allow_inf_nan=False)
+    p99_ms: float = Field(gt=0, allow_inf_nan=False)
+
+    def value_ms(self, percentile: Percentile) -> float:
+        """The percentile's latency."""
+        return float(getattr(self, f"{percentile}_ms"))
+
+
+class Rounds(BaseModel):
+    """`planned_rounds` None: as many as the highest round number says, and at least 12."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    planned_rounds: int | None = Field(default=None, ge=1)
+    rounds: tuple[Round, ...] = Field(min_length=1)
+
+
+def read_rounds(path: Path) -> Rounds:
+    """Raises BadInput, with the line of each item that is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"the rounds cannot be read: {error}", path) from error
+    try:
+        content = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        raise BadInput(f"not JSON: {getattr(error, 'msg', 'nested too deeply')}", path, line) from error
+    return rounds_of(content, text, path)
+
+
+def rounds_of(content: Any, text: str = "", path: Path | str | None = None) -> Rounds:
+    """Checks parsed JSON; `text` is only for the lines of what is wrong. Raises BadInput."""
+    try:
+        rounds = Rounds.model_validate(content)
+    except ValidationError as error:
+        lines = _item_lines(text)
+        problems = [
+            Problem(_line(e["loc"], lines), 0, f"{_place(e['loc'])}: {e['msg']}") for e in error.errors()
+        ]
+        raise BadInput.listing(path or "rounds", problems) from error
+    lines = _item_lines(text)
+    seen: set[tuple[int, str, str]] = set()
+    for number, item in enumerate(rounds.rounds):
+        what = ""
+        if (key := (item.round, item.side, item.route)) in seen:
+            what = f"round {item.round}, {item.side}, route {item.route} stands there twice"
+        elif item.errors > item.requests:
+            what = f"{item.errors} errors of {item.requests} requests"
+        if what:
+            raise BadInput(f"rounds[{number}]: {what}", path, _line(("rounds", number), lines) or None)
+        seen.add(key)
+    return rounds
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".") or "file"
+
+
+def _line(loc: tuple[int | str, ...], lines: list[int]) -> int:
+    if len(loc) > 1 and loc[0] == "rounds" and isinstance(loc[1], int) and loc[1] < len(lines):
+        return lines[loc[1]]
+    return 0
+
+
+def _item_lines(text: str) -> list[int]:
+    """The line on which each item of `rounds` begins: the opening braces one level inside that list."""
+    lines, depth, line, at, in_list = [], 0, 1, text.find('"rounds"'), False
+    if at < 0:
+        return []
+    line += text.count("\n", 0, at)
+    position, decoder = at + len('"rounds"'), json.JSONDecoder()
+    while position < len(text):
+        character = text[position]
+        line += character == "\n"
+        if character == '"':
+            _, end = decoder.raw_decode(text, position)
+            position = end
+            continue
+        if character in "[{":
+            depth += 1
+            if not in_list and character == "[":
+                in_list = True
+            elif in_list and depth == 2:
+                lines.append(line)
+        elif character in "]}":
+            depth -= 1
+            if in_list and depth == 0:
+                break
+        position += 1
+    return lines

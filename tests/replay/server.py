@@ -1,0 +1,87 @@
+"""A real HTTP server of its own process, whose faults are chosen by the path; it prints its port.
+
+/reset-idle closes a kept connection without a byte, the second time it is asked on it; /close answers and
+closes; /short and /long have a wrong Content-Length; /hang never answers; /eof has no length; /garbage is no
+HTTP; /status/N answers N; /early is preceded by 103; /chunked has chunks; /noise differs each time;
+/side differs by the second argument of the program; everything else is a body that depends on the path.
+"""
+
+import asyncio
+import itertools
+import sys
+from typing import cast
+
+import uvloop
+
+counter = itertools.count()
+SIDE = sys.argv[1] if len(sys.argv) > 1 else "a"
+DELAY_S = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+
+
+def answer(path: str, status: int = 200, body: bytes | None = None, extra: str = "") -> bytes:
+    content = body if body is not None else f"body of {path}".encode()
+    return f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\n{extra}\r\n".encode() + content
+
+
+class Server(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.waiting, self.served = b"", 0
+
+    def data_received(self, data: bytes) -> None:
+        self.waiting += data
+        while b"\r\n\r\n" in self.waiting:
+            head, _, self.waiting = self.waiting.partition(b"\r\n\r\n")
+            method, path, _ = head.split(b"\r\n")[0].decode().split(" ")
+            if DELAY_S:
+                asyncio.get_running_loop().call_later(DELAY_S, self.reply, method, path)
+            else:
+                self.reply(method, path)
+            self.served += 1
+
+    def reply(self, method: str, path: str) -> None:
+        write = self.transport.write
+        route = path.split("?")[0]
+        if method == "HEAD":
+            write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
+        elif route == "/reset-idle" and self.served:
+            self.transport.abort()
+        elif route == "/close":
+            write(answer(path, extra="Connection: close\r\n"))
+            self.transport.close()
+        elif route == "/short":
+            write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdefgh")
+        elif route == "/long":
+            write(b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\nabc")
+            self.transport.close()
+        elif route == "/hang":
+            return
+        elif route == "/eof":
+            write(b"HTTP/1.0 200 OK\r\n\r\nto the end")
+            self.transport.close()
+        elif route == "/garbage":
+            write(b"SSH-2.0-OpenSSH_9.2\r\n")
+        elif route.startswith("/status/"):
+            write(answer(path, int(route[8:])))
+        elif route == "/early":
+            write(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" + answer(path))
+        elif route == "/chunked":
+            write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n")
+        elif route == "/noise":
+            write(answer(path, body=b"%d" % next(counter)))
+        elif route == "/side":
+            write(answer(path, body=SIDE.encode()))
+        else:
+            write(answer(path))
+
+
+async def serve() -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Server, "127.0.0.1", 0, backlog=4096)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(serve())
