@@ -1,7 +1,7 @@
 """Measures what kube-proxy costs on each side: requests/s and processor time a request through a Service.
 
 The same program asks the same program on both sides, through a cluster address, from one pod, over the same
-number of kept connections, a closed loop; sides take turns, and the median of the turns is reported. Processor
+number of kept connections, a closed loop; sides take turns, and the median of the turns is kept. Processor
 time is that of every machine of the cluster (all of /proc/stat but idle and wait), with what the machines use
 while nothing is asked taken off. Nodes that share a kernel count as one machine.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tasks.drivers.errors import ServiceFailed
 from tasks.drivers.ports import Clock, Kube
@@ -67,12 +67,6 @@ def measure(
     return {name: _medians(own) for name, own in turns.items()}
 
 
-def ratio(measured: Mapping[str, Mapping[str, float]], figure: str) -> float:
-    """Target over source (iptables over userspace) of one figure."""
-    source, target = (measured[name][figure] for name in measured)
-    return target / source
-
-
 def _medians(turns: Sequence[Turn]) -> dict[str, float]:
     found = {
         name: round(statistics.median(getattr(turn, name) for turn in turns), 3)
@@ -115,7 +109,8 @@ def _turn(side: Side, clock: Clock, seconds: float, connections: int) -> Turn:
 
 def _no_errors(side: Side, load: Load) -> None:
     if load.errors or not load.requests:
-        what = f"{load.errors} of {load.requests + load.errors} requests through the Service failed: {load.error}"
+        asked = load.requests + load.errors
+        what = f"{load.errors} of {asked} requests through the Service failed: {load.error}"
         raise ServiceFailed(side.kube.name, what, "run network again, and look at its KP findings")
 
 
@@ -138,8 +133,3 @@ def _ask(kube: Kube, pod: str, words: Sequence[str], parse: Callable[[str], T], 
         return parse(output.stdout)
     except (ValueError, KeyError) as error:
         raise ServiceFailed(f"{kube.name}: {pod}", f"answered something else: {error}") from None
-
-
-def as_figures(measured: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
-    """As the report keeps them, under `data_plane`."""
-    return {name: dict(figures) for name, figures in measured.items()}

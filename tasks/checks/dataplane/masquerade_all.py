@@ -1,6 +1,6 @@
 """KP-MASQ-ALL: clients keep their addresses, or someone has decided that they do not.
 
-`masquerade_all` was measured to cost new connections (0.74x, about 0.1x once backends hold TIME_WAIT sockets), and
+`masquerade_all` costs new connections (0.74x measured, 0.1x once backends hold TIME_WAIT sockets), and
 policies or rate limits that match an address of a client stop working.
 """
 
