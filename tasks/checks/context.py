@@ -10,6 +10,8 @@ from inventory.models.resource import Survey
 from inventory.models.site import Site
 from tasks.drivers.ports import Clock, DnsZone, Host, Kube, Objects, Sql
 
+Phase = Literal["before-cutover", "after-finalize"]
+
 
 @dataclass(frozen=True)
 class Admission:
@@ -61,4 +63,4 @@ class Residency:
     dns: DnsZone
     hosts: Mapping[str, Host]
     clock: Clock
-    phase: Literal["before-cutover", "after-finalize"] = "before-cutover"
+    phase: Phase = "before-cutover"

@@ -71,9 +71,9 @@ def _change(plan: Plan) -> Iterator[str]:
 
 def _source(plan: Plan) -> Iterator[str]:
     yield "END     at the source, by finalize"
-    yield from _listed(_remainders(plan.ends), "kinds", at_most=12)
+    yield from _listed(_remainders(plan.ends), "kinds", at_most=10)
     yield "LEAVE   outside of this exit"
-    yield from _listed(_remainders(plan.outside), "kinds", at_most=6)
+    yield from _listed(_remainders(plan.outside), "kinds", at_most=5)
 
 
 def _remainders(remainders: Iterable[Remainder]) -> list[str]:
@@ -88,7 +88,7 @@ def _remainders(remainders: Iterable[Remainder]) -> list[str]:
 def _judged(plan: Plan) -> Iterator[str]:
     yield f"STOPS   {len(plan.blocking)} findings would stop it as things are"
     blocking = [f"{f.code} {f.subject}: {f.verdict}, {f.observed}" for f in plan.blocking]
-    yield from _listed(blocking, "findings", at_most=6)
+    yield from _listed(blocking, "findings", at_most=5)
     yield f"WARNS   {len(plan.warnings)} findings"
     yield from _listed([f"{f.code} {f.subject}: {f.observed}" for f in plan.warnings], "findings")
     yield f"WAIVED  {len(plan.waivers)}, each by name"

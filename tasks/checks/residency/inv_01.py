@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from inventory.diff import Difference, compare
 from inventory.models.finding import Finding, Severity
-from inventory.models.resource import Coverage, Resource
+from inventory.models.resource import Coverage, Resource, Survey
+from inventory.models.site import Site
 from inventory.models.verdict import Verdict
-from tasks.checks.context import Residency
+from tasks.checks.context import Phase, Residency
 from tasks.checks.registry import Check
 from tasks.checks.residency.observation import named, of_survey
 
@@ -18,9 +19,14 @@ GLOBAL = ("route53", "s3")
 _TITLE = "every resource kind is enumerated in every enabled region, and declared agrees with found"
 
 
+def judge_survey(site: Site, survey: Survey, phase: Phase = "before-cutover") -> Iterator[Finding]:
+    """The check on a survey alone, for the survey's own stage."""
+    yield from _coverage(site, survey)
+    yield from _declared(survey, compare(site, survey), phase)
+
+
 def _run(context: Residency) -> Iterator[Finding]:
-    yield from _coverage(context)
-    yield from _declared(context, compare(context.site, context.survey))
+    return judge_survey(context.site, context.survey, context.phase)
 
 
 def _finding(subject: str, verdict: Verdict, observed: str, expected: str, remedy: str = "") -> Finding:
@@ -35,8 +41,7 @@ def _finding(subject: str, verdict: Verdict, observed: str, expected: str, remed
     )
 
 
-def _coverage(context: Residency) -> Iterator[Finding]:
-    survey = context.survey
+def _coverage(site: Site, survey: Survey) -> Iterator[Finding]:
     expected = "every operation of every service ended ok or empty, in every enabled region"
     incomplete: dict[tuple[str, str], list[Coverage]] = defaultdict(list)
     for row in survey.coverage:
@@ -47,7 +52,7 @@ def _coverage(context: Residency) -> Iterator[Finding]:
         remedy = "give the rights or end the cause, then: safe-harbor survey"
         finding = _finding(f"{service}/{region}", Verdict.NODATA, said, expected, remedy)
         yield finding.model_copy(update={"evidence": (of_survey(survey, "coverage", rows),)})
-    absent = _never_asked(context)
+    absent = _never_asked(site, survey)
     for what in absent:
         yield _finding(what, Verdict.NODATA, "was not enumerated at all", expected, "safe-harbor survey")
     if not incomplete and not absent:
@@ -61,11 +66,11 @@ def _coverage(context: Residency) -> Iterator[Finding]:
         yield finding.model_copy(update={"evidence": (evidence,)})
 
 
-def _never_asked(context: Residency) -> list[str]:
+def _never_asked(site: Site, survey: Survey) -> list[str]:
     """Services and regions without any row: a surveyor that did not run leaves none."""
-    rows = {(row.service, row.region) for row in context.survey.coverage}
+    rows = {(row.service, row.region) for row in survey.coverage}
     regions = {region for service, region in rows if service in REGIONAL}
-    regions.add(context.site.source.aws.home_region)
+    regions.add(site.source.aws.home_region)
     absent = [f"{service}/{region}" for region in sorted(regions) for service in REGIONAL]
     absent += [f"{service}/global" for service in (*GLOBAL, "account")]
     missing = [each for each in absent if tuple(each.split("/")) not in rows]
@@ -74,10 +79,9 @@ def _never_asked(context: Residency) -> list[str]:
     return missing
 
 
-def _declared(context: Residency, difference: Difference) -> Iterator[Finding]:
-    survey = context.survey
+def _declared(survey: Survey, difference: Difference, phase: Phase) -> Iterator[Finding]:
     expected = "what the site file declares is found, and what is found is declared"
-    if context.phase == "before-cutover":
+    if phase == "before-cutover":
         for each in difference.missing:
             remedy = f"correct {each.key} in the site file, or find out where it went"
             yield _finding(each.key, Verdict.FAIL, f"{each.what} is not in the account", expected, remedy)
