@@ -58,6 +58,7 @@ class Engine:
         self.finished_count = 0
         self.fault_count = 0
         self.tls_seen = ""
+        self.connect_error = ""
         self._due_s, self._wires, self._which = due_s, wires, which
         self._heads = frozenset(i for i, wire in enumerate(wires) if wire.startswith(b"HEAD "))
         self._address, self._limits, self._tls, self._server_name = address, limits, tls, server_name
@@ -153,7 +154,8 @@ class Engine:
                 ),
                 self._limits.timeout_s,
             )
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError) as error:
+            self.connect_error = str(error) or f"no connection within {self._limits.timeout_s:g} s"
             self._connecting -= 1
             if (index := self._next_for_new()) is not None:
                 self.failed(index, Fault.CONNECT)

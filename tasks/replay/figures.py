@@ -12,7 +12,7 @@ CPU > 80 %, or a request waited at the connection cap (backlog > 0); also where 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class Course:
     slo_ms: float
     scheduling: str
     tls: str
-    notes: tuple[str, ...] = field(default=())
+    connect_error: str  # the last one
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,7 @@ def result_of(
         "interrupted": course.stopped_because == INTERRUPTED,
         "scheduling": course.scheduling,
         "tls": course.tls,
+        "connect_error": course.connect_error,
     }
 
 

@@ -12,19 +12,20 @@ them one by one; all requests count in `*`.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from inventory.models.site import Replay
 from tasks.replay.bodies import Answers
-from tasks.replay.capture import Capture
+from tasks.replay.capture import Capture, read_capture
 from tasks.replay.figures import by_route
 from tasks.replay.histogram import Histogram
 from tasks.replay.plan import Plan, at_rate
 from tasks.replay.routes import OTHER, OVER_ALL
 from tasks.replay.run import Options, RunResult, run
-from tasks.replay.target_url import Endpoint
+from tasks.replay.target_url import Endpoint, endpoint_of
 
 ATTEMPTS = 3
 MIN_PER_ROUTE = 1_000  # what p50 and p95 of a round need
@@ -164,6 +165,32 @@ class Campaign:
                 histograms[side][name] = before + new if before else new
             percentiles = (mine.response.percentile_us(p) / 1000 for p in (50, 95, 99))
             yield RoundFigures(number, side, name, mine.requests, mine.errors, *percentiles)
+
+
+def campaign_of(
+    replay: Replay,
+    urls: dict[str, str],
+    out_dir: Path,
+    *,
+    allow: Sequence[str] = (),
+    slo_ms: float = 0.0,
+    max_bad: int = 0,
+) -> Campaign:
+    """The rounds that a site declares; `urls` has `source` and `target`, `allow` the addresses it names.
+
+    Raises BadInput for the capture or a target, HostUnreachable for a name without an address.
+    """
+    endpoints = {side: endpoint_of(urls[side], allow) for side in SIDES}
+    return Campaign(
+        capture=read_capture(replay.capture, max_bad),
+        endpoints=endpoints,
+        out_dir=out_dir,
+        rate_rps=replay.rate_rps,
+        requests=replay.requests_per_round,
+        planned=replay.rounds,
+        seed=replay.seed,
+        options=Options(connections=replay.connections, slo_ms=slo_ms, allow=tuple(allow)),
+    )
 
 
 def _kept_routes(plans: list[Plan]) -> set[str]:

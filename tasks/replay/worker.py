@@ -63,6 +63,7 @@ def main(folder: Path) -> None:
         slo_ms=job.slo_ms,
         scheduling=scheduling,
         tls=engine.tls_seen,
+        connect_error=engine.connect_error,
     )
     Records.of(engine.slots, engine.start_s, job.target, job.expected_status).save(folder / RECORDS_FILE)
     (folder / COURSE_FILE).write_text(json.dumps(course.__dict__))

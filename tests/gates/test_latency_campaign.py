@@ -1,5 +1,6 @@
 """Rounds are taken until the gate has decided, and not one more; what it decided becomes findings."""
 
+import json
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 
 from inventory.models.site import LatencyGate
 from inventory.models.verdict import Verdict
+from tasks.gates.latency import judge
 from tasks.gates.latency_campaign import judged_campaign, latency_findings
+from tasks.gates.rounds_file import rounds_of
 from tasks.replay.capture import Capture, Target
 from tasks.replay.figures import Course, by_route, result_of
 from tasks.replay.plan import Plan
@@ -37,7 +40,7 @@ def simulated(ratio: float, invalid_in: str = "never") -> Callable[..., RunResul
             zeros.astype(np.uint8), zeros.astype(np.uint8),
             np.array(plan.target, dtype=np.uint32), np.array(plan.expected_status, dtype=np.uint16),
         )  # fmt: skip
-        course = Course(10, 0.1, int(invalid_in in out_dir.name), 8, 0, "", 10, 0, "normal", "")
+        course = Course(10, 0.1, int(invalid_in in out_dir.name), 8, 0, "", 10, 0, "normal", "", "")
         result = result_of(records, plan.targets, plan.records, plan.skipped, course)
         return RunResult(result, by_route(records, plan.targets, 10), records, plan.targets)
 
@@ -69,6 +72,8 @@ def test_it_stops_at_the_look_that_decides(ratio: float, verdict: Verdict) -> No
     assert set(judged.routes) == {"*", "/", "/search", "other"}
     assert judged.routes["other"]["p50"].verdict == Verdict.NODATA
     assert judged.routes["/"]["p50"].ratio == pytest.approx(ratio, rel=0.05)
+    read = rounds_of(json.loads(json.dumps(mine.rounds_file())))
+    assert judge(read.rounds, read.planned_rounds, LatencyGate()) == judged
 
 
 def test_a_round_that_cannot_be_run_ends_it_as_inconclusive() -> None:

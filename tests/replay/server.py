@@ -8,6 +8,7 @@ HTTP; /status/N answers N; /early is preceded by 103; /chunked has chunks; /nois
 
 import asyncio
 import itertools
+import ssl
 import sys
 from typing import cast
 
@@ -77,7 +78,11 @@ class Server(asyncio.Protocol):
 
 async def serve() -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Server, "127.0.0.1", 0, backlog=4096)
+    tls = None
+    if len(sys.argv) > 3:  # a file with key and certificate
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(sys.argv[3])
+    server = await loop.create_server(Server, "127.0.0.1", 0, backlog=4096, ssl=tls)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
