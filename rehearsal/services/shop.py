@@ -145,6 +145,7 @@ def _deployment(plan: Plan) -> Manifest:
     }
     pod = {
         "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "fsGroup": 65532},
+        "dnsPolicy": "Default",  # the cluster has no DNS of its own, and the shop needs none
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": 30,
         "topologySpreadConstraints": [spread],
@@ -162,7 +163,7 @@ def _legacy_mailer() -> Manifest:
         "imagePullPolicy": "IfNotPresent",
         "resources": {"requests": {"cpu": "1m", "memory": "4Mi"}},
     }
-    return _deploy(LEGACY, "mailer-legacy", 1, {"containers": [container]})
+    return _deploy(LEGACY, "mailer-legacy", 1, {"dnsPolicy": "Default", "containers": [container]})
 
 
 def _deploy(namespace: str, name: str, replicas: int, pod: Manifest) -> Manifest:
@@ -194,7 +195,9 @@ def _ready(cluster: KubeApi) -> int:
     status = deployment.get("status", {})
     if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
         return 0
-    return int(status.get("updatedReplicas", 0) and status.get("readyReplicas", 0))
+    if status.get("replicas", 0) > REPLICAS:
+        return 0  # pods of an older template are still there
+    return int(min(status.get("updatedReplicas", 0), status.get("availableReplicas", 0)))
 
 
 def _why(pod: Manifest) -> str:

@@ -161,6 +161,7 @@ def _target(plan: Plan, programs: Path) -> dict[str, Any]:
             "endpoint_url": f"https://{oslo}:{plan.objects_port}",
             "region": plan.region,
             "credentials_file": _secret(plan, OSLO_CREDENTIALS),
+            "ca_file": str(plan.ca_file),
             "url": f"https://{oslo}:{plan.objects_port}/{plan.bucket}",
         },
     }
