@@ -12,6 +12,7 @@ from inventory.load import load_site
 from inventory.models.site import Site
 from rehearsal.plan import Plan
 from rehearsal.services.aws_api import endpoint_url
+from rehearsal.services.certificates import pair
 from rehearsal.services.database import ADMIN_USER, APP_USER, REPLICATION_USER
 from rehearsal.services.files import AWS_CREDENTIALS, OSLO_CREDENTIALS, TSIG_KEY, write_private
 from rehearsal.services.nameserver import TSIG_ALGORITHM, TSIG_NAME, TTL_S
@@ -110,6 +111,7 @@ def _source(plan: Plan) -> dict[str, Any]:
             "host": plan.rds_public,
             **_accounts(plan, "rds"),
             "reachable_as": f"{plan.rds_public}:{plan.mariadb_port}",
+            "seen_as": [plan.oslo_gateway],  # the link's end there
         },
         "registry": {"address": plan.registry_host, "ca_file": str(plan.ca_file)},
         "bucket": {
@@ -154,14 +156,21 @@ def _target(plan: Plan, programs: Path) -> dict[str, Any]:
             "host": oslo,
             **_accounts(plan, "oslo"),
             "reachable_as": f"{plan.oslo_database_from_aws}:{plan.mariadb_port}",
+            "seen_as": [plan.aws_gateway],
+            **_server(plan, "oslo-database"),
         },
-        "registry": {"address": f"{oslo}:{plan.registry_port}", "ca_file": str(plan.ca_file)},
+        "registry": {
+            "address": f"{oslo}:{plan.registry_port}",
+            "ca_file": str(plan.ca_file),
+            **_server(plan, "oslo-registry"),
+        },
         "bucket": {
             "name": plan.bucket,
             "endpoint_url": f"https://{oslo}:{plan.objects_port}",
             "region": plan.region,
             "credentials_file": _secret(plan, OSLO_CREDENTIALS),
             "ca_file": str(plan.ca_file),
+            **_server(plan, "oslo-objects"),
             "url": f"https://{oslo}:{plan.objects_port}/{plan.bucket}",
         },
     }
@@ -179,6 +188,12 @@ def _accounts(plan: Plan, side: str) -> dict[str, Any]:
         "app_password_file": _secret(plan, "shop-database.password"),
         "ca_file": str(plan.ca_file),
     }
+
+
+def _server(plan: Plan, name: str) -> dict[str, Any]:
+    """The certificate that `prepare` installs there."""
+    files = pair(plan, name)
+    return {"certificate_file": str(files.certificate), "key_file": str(files.key)}
 
 
 def _secret(plan: Plan, name: str) -> str:
