@@ -252,12 +252,11 @@ def _of_answer(part: str, operation: str, error: ClientError) -> OutsideError:
 
 
 def _isolated() -> botocore.session.Session:
-    """A botocore session that reads no configuration file of the user."""
-    session = botocore.session.Session()
+    """A botocore session that reads no configuration file of the user, and takes no profile from outside."""
+    session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
     session.set_config_variable("config_file", "/dev/null")
     session.set_config_variable("credentials_file", "/dev/null")
     session.set_config_variable("ignore_configured_endpoint_urls", True)
-    session.set_config_variable("profile", None)
     return session
 
 

@@ -65,7 +65,7 @@ def client(url: str, service: str, region: str = HOME) -> Any:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shop_account(moto_url: str) -> str:
     """The shop in us-east-1, an unrelated instance in eu-west-1 and a bucket in eu-north-1."""
     reset = urllib.request.Request(f"{moto_url}/moto-api/reset", method="POST")  # noqa: S310 - loopback

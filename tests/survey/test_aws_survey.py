@@ -15,9 +15,9 @@ from tests.survey.clock import StandingClock
 from tests.survey.conftest import site_at
 
 
-@pytest.fixture
-def found(shop_account: str, tmp_path: Path) -> Survey:
-    site = site_at(tmp_path, shop_account)
+@pytest.fixture(scope="module")
+def found(shop_account: str, tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    site = site_at(tmp_path_factory.mktemp("site"), shop_account)
     account = AwsAccount.open(site.source.aws)
     try:
         return survey(site, account, [], StandingClock())
