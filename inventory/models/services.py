@@ -25,6 +25,9 @@ class Database(Declared):
     ca_file: Path  # TLS is verified against it
     reachable_as: str = ""  # host:port under which the OTHER side reaches it, for replication
     seen_as: tuple[IPv4Address, ...] = ()  # where its connections come from, as the other side sees them
+    # The certificate and key of the server where `prepare` installs it; left out for a service that is there.
+    certificate_file: Path | None = None
+    key_file: Path | None = None
 
 
 class Registry(Declared):
@@ -32,6 +35,8 @@ class Registry(Declared):
 
     address: str  # host:port, as in an image's name
     ca_file: Path
+    certificate_file: Path | None = None  # as for a database
+    key_file: Path | None = None
 
 
 class Bucket(Declared):
@@ -44,6 +49,8 @@ class Bucket(Declared):
     profile: str = "default"
     url: str = ""  # the base URL under which the shop's pods read it
     ca_file: Path | None = None  # verifies an endpoint whose certificate has a CA of its own
+    certificate_file: Path | None = None  # as for a database
+    key_file: Path | None = None
 
 
 class Edge(Declared):

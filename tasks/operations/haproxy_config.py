@@ -52,6 +52,7 @@ class EdgeDesign:
     hold_max_s: int = 30
     max_connections: int = 8_000  # two files each, and a shell commonly has 20,000
     threads: int = 2
+    account: str = ""  # the system account that haproxy runs as; empty: the one that starts it
 
     def __post_init__(self) -> None:
         if self.home not in SIDES:
@@ -66,7 +67,7 @@ class EdgeDesign:
             names = [server.name for server in servers]
             if len(set(names)) != len(names):
                 raise ValueError(f"two servers of {side} have the same name: {', '.join(names)}")
-        words = [self.name, *(server.name for server in (*self.source, *self.target))]
+        words = [self.name, self.account or "root", *(server.name for server in (*self.source, *self.target))]
         for word in words:
             if not _NAME.match(word):
                 raise ValueError(f"{word!r} is not a name that haproxy takes")
@@ -103,6 +104,7 @@ def render_edge(design: EdgeDesign) -> EdgeFiles:
         max_connections=design.max_connections,
         threads=design.threads,
         header=EDGE_HEADER,
+        account=f"    user {design.account}\n    group {design.account}\n" if design.account else "",
     )
     lua = _LUA.replace("@MAP@", shift_map).replace("@HOLD_MAX_MS@", str(design.hold_max_s * 1000))
     return EdgeFiles(config + backends, lua, f"share {design.share_percent}\nhold 0\n")
@@ -142,7 +144,7 @@ global
     stats socket {runtime}
     stats timeout 30s
     lua-load {lua}
-
+{account}
 defaults
     mode http
     log global
