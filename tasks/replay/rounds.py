@@ -14,8 +14,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from inventory.models.site import Replay
 from tasks.replay.bodies import Answers
@@ -24,14 +25,25 @@ from tasks.replay.figures import by_route
 from tasks.replay.histogram import Histogram
 from tasks.replay.plan import Plan, at_rate
 from tasks.replay.routes import OTHER, OVER_ALL
-from tasks.replay.run import Options, RunResult, run
+from tasks.replay.run import Options, Progress, RunResult, run
 from tasks.replay.target_url import Endpoint, endpoint_of
 
 ATTEMPTS = 3
 MIN_PER_ROUTE = 1_000  # what p50 and p95 of a round need
 SIDES = ("source", "target")
 
-Runner = Callable[[Plan, Endpoint, Path, Options], RunResult]
+
+class Runner(Protocol):
+    """How a run is made; `tasks.replay.run.run`, or something of its shape."""
+
+    def __call__(
+        self, plan: Plan, endpoint: Endpoint, out_dir: Path, options: Options, *, on_progress: Progress
+    ) -> RunResult:
+        """Makes one run."""
+
+
+def _silent(number: int, side: str, done: int, planned: int) -> None:
+    del number, side, done, planned
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,8 @@ class Campaign:
     """All rounds of a comparison, and what they add up to so far.
 
     `endpoints` has `source` and `target`; `requests` a run, at `rate_rps`, `planned` rounds.
+    `on_progress(round, side, requests finished, requests planned)` is called twice a second; what it raises
+    ends the run at once, KeyboardInterrupt from another thread's wish included.
     """
 
     capture: Capture
@@ -83,6 +97,7 @@ class Campaign:
     seed: int
     options: Options = field(default_factory=Options)
     runner: Runner = run
+    on_progress: Callable[[int, str, int, int], None] = _silent
     pairs: list[Pair] = field(default_factory=list)
     answers: Answers = field(default_factory=Answers)
     response: dict[str, dict[str, Histogram]] = field(default_factory=lambda: {side: {} for side in SIDES})
@@ -142,7 +157,8 @@ class Campaign:
         for side in order:
             for attempt in range(1, ATTEMPTS + 1):
                 folder = self.out_dir / f"round-{number:02d}-{side}-{attempt}"
-                result = self.runner(plan, self.endpoints[side], folder, self.options)
+                tell = partial(self.on_progress, number, side)
+                result = self.runner(plan, self.endpoints[side], folder, self.options, on_progress=tell)
                 if result.interrupted:
                     raise KeyboardInterrupt
                 if result.valid:

@@ -189,6 +189,7 @@ def _generate(folder: Path, planned: int, on_progress: Progress) -> None:
             code = _stopped(worker)
             if not isinstance(stop, KeyboardInterrupt) or code != 0:
                 raise
+            return
     if code != 0:
         last = errors.read_text(errors="replace").strip().splitlines()[-3:]
         raise CommandFailed("replay generator", f"ended with {code}: {' | '.join(last) or 'no message'}")

@@ -28,7 +28,7 @@ def simulated(ratio: float, invalid_in: str = "never") -> Callable[..., RunResul
     """A runner that makes the records of a run of made-up latencies; everything after that is real."""
     rng = np.random.default_rng(3)
 
-    def runner(plan: Plan, endpoint: Endpoint, out_dir: Path, options: Options) -> RunResult:
+    def runner(plan: Plan, endpoint: Endpoint, out_dir: Path, options: Options, **_: object) -> RunResult:
         count = len(plan)
         due_s = np.array(plan.due_s)
         slower = ratio if "target" in out_dir.name else 1.0

@@ -41,6 +41,8 @@ class Server(asyncio.Protocol):
             self.served += 1
 
     def reply(self, method: str, path: str) -> None:
+        if self.transport.is_closing():
+            return
         write = self.transport.write
         route = path.split("?")[0]
         if method == "HEAD":

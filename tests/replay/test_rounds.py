@@ -1,5 +1,7 @@
 """Rounds against two real servers: order, pooling, repeated runs, bodies and curves."""
 
+import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +65,7 @@ def invalid_first(times: int) -> Callable[..., RunResult]:
     """A runner whose first runs against the target count as invalid."""
     left = [times]
 
-    def runner(plan: Plan, endpoint: Endpoint, out_dir: Path, options: Options) -> RunResult:
+    def runner(plan: Plan, endpoint: Endpoint, out_dir: Path, options: Options, **_: object) -> RunResult:
         result = run(plan, endpoint, out_dir, options)
         if "target" in out_dir.name and left[0]:
             left[0] -= 1
@@ -90,7 +92,7 @@ def test_a_round_that_never_becomes_valid_is_missing(campaign: Campaign) -> None
 
 def test_the_order_comes_from_the_seed(campaign: Campaign) -> None:
     def orders(seed: int) -> list[tuple[str, ...]]:
-        def runner(plan: Plan, endpoint: Endpoint, out_dir: Path, options: Options) -> RunResult:
+        def runner(*_: object, **__: object) -> RunResult:
             return done
 
         return [p.order for p in replace(campaign, seed=seed, planned=20, runner=runner).run_pairs()]
@@ -104,9 +106,19 @@ def test_the_order_comes_from_the_seed(campaign: Campaign) -> None:
 
 
 def test_an_interrupted_run_ends_the_rounds(campaign: Campaign) -> None:
-    def runner(plan: Plan, endpoint: Endpoint, out_dir: Path, options: Options) -> RunResult:
-        result = run(plan, endpoint, out_dir, options)
-        return replace(result, result={**result.result, "interrupted": True})
+    """Also when the wish comes from another thread, by the progress."""
+    told: list[tuple[int, str]] = []
 
+    def stop(number: int, side: str, done: int, planned: int) -> None:
+        told.append((number, side))
+        raise KeyboardInterrupt
+
+    long = replace(campaign, requests=20_000, rate_rps=1000, on_progress=stop)
+    started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        next(replace(campaign, requests=90, rate_rps=900, runner=runner).run_pairs())
+        next(long.run_pairs())
+    assert time.monotonic() - started < 10
+    assert len(told) == 1
+    partial = json.loads(next(long.out_dir.glob("*/result.json")).read_text())
+    assert partial["interrupted"]
+    assert 0 < partial["done"] < 20_000
