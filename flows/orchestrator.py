@@ -91,6 +91,22 @@ def server(home: Path) -> Iterator[Server]:
         _stop(process)
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What a process has used: CPU seconds since its start, resident memory now."""
+
+    cpu_s: float
+    rss_mb: float
+
+
+def usage_of(pid: int) -> Usage:
+    """Read from /proc (proc(5)). Raises FileNotFoundError where the process is gone."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])  # utime, stime
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return Usage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+
+
 @contextlib.contextmanager
 def without_heartbeats() -> Iterator[None]:
     """Run flows without their heartbeat threads, whose join costs a second a flow."""

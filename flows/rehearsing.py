@@ -13,11 +13,14 @@ from flows.cli.exits import Exit, NotAPass, print_json
 from flows.cli.running import Running
 from flows.cli.terminal import Terminal
 from inventory.models.stage import StageResult
-from rehearsal import doctor, orders, packages, parts, site
+from rehearsal import site
+from rehearsal.capture import make_capture
 from rehearsal.customers_process import Customers
 from rehearsal.faults import Fault, fault_named
 from rehearsal.plan import Plan
-from tasks.drivers.errors import OutsideError
+from rehearsal.reach import how_to_reach
+from rehearsal.site import Site
+from rehearsal.witness import customers_saw
 from tasks.steps.report import write_report
 from tasks.steps.stage import write_result
 
@@ -33,84 +36,114 @@ class Rehearsing(Terminal):
     def stage_ended(self, result: StageResult) -> None:
         """Customers come before the cutover; a fault strikes at its moment."""
         super().stage_ended(result)
-        self._fault.after_stage(result.name)
-        if result.name == "approve" and result.verdict.lets_go_on:
-            self._customers.start()
+        if result.verdict.lets_go_on:
+            self._fault.after_stage(result.name)
+            if result.name == "approve":
+                self._customers.start()
 
 
-def make_ready(given_parts: Path | None) -> Path:
-    """Doctor, packages, parts. The folder of the programs; raises OutsideError with the doctor's list."""
-    packages.install_missing()
-    failing = [each for each in doctor.examine() if each.status == "fail"]
-    if failing:
-        listed = "\n".join(f"  {each.name}: {each.observed}\n    -> {each.remedy}" for each in failing)
-        raise OutsideError("this machine", f"cannot hold a rehearsal:\n{listed}")
-    return parts.build_all(given_parts)
+def make_ready(ready_parts: Path | None) -> Path:
+    """Packages and parts; the folder of the programs."""
+    terminal = Terminal()
+    try:
+        return site.prepare(terminal, ready_parts)
+    finally:
+        terminal.close()
 
 
-def bring_up(out: Path, programs: Path) -> site.Running:
-    """The site, up. A site that was left by a failed attempt is taken down first by the person, not by us."""
-    return site.up(Plan(), programs=programs, out=out)
+def bring_up(out: Path, ready_parts: Path | None) -> Site:
+    """The site, up and with its capture; a failure leaves nothing behind.
+
+    Raises AlreadyUp where one is up, Denied with the doctor's list where the machine cannot hold one.
+    """
+    terminal = Terminal()
+    try:
+        up = site.up(terminal, ready_parts, out=out)
+        terminal.step("recording the shop's access log")
+        make_capture(up.plan)
+        return up
+    except site.AlreadyUp:
+        raise  # somebody else's site is not ours to take down
+    except BaseException:
+        site.down(terminal)
+        raise
+    finally:
+        terminal.close()
 
 
-def rehearse_exit(out: Path, *, fault: str | None, keep: bool, parts: Path | None, as_json: bool) -> int:
+def take_down() -> list[str]:
+    """Remove whatever is left of a site; what it was, in words."""
+    terminal = Terminal()
+    try:
+        return site.down(terminal)
+    finally:
+        terminal.close()
+
+
+def rehearse_exit(
+    out: Path, *, fault: str | None, keep: bool, ready_parts: Path | None, as_json: bool
+) -> int:
     """The main job. Returns the exit code."""
-    programs = make_ready(parts)
+    strike = fault_named(fault, Plan())
+    make_ready(ready_parts)
+    _forget_last(out)
     start = time.monotonic()
-    with _site(out, programs, keep=keep) as running:
-        site_s = time.monotonic() - start
-        code = _exit_on(running, out, fault, site_s)
+    with _site(out, ready_parts, keep=keep) as up:
+        code = _exit_on(up, out, strike, start)
+        exit_s = time.monotonic() - start
     seconds = time.monotonic() - start
-    report = _closing(out, site_s, seconds)
+    report = json.loads((out / "report.json").read_text())
     if as_json:
         print_json(report)
     sys.stderr.write(
-        f"rehearsal: {report['verdict']}, site {site_s:.0f} s, all {seconds:.0f} s\n{out}/report.html\n"
+        f"rehearsal: {report['verdict']}; site up in {up.seconds['all']:.0f} s, exit done after {exit_s:.0f} s, "
+        f"with teardown {seconds:.0f} s\n{out / 'report.html'}\n"
     )
     return code
 
 
 @contextmanager
-def _site(out: Path, programs: Path, *, keep: bool) -> Iterator[site.Running]:
+def _site(out: Path, ready_parts: Path | None, *, keep: bool) -> Iterator[Site]:
+    up = bring_up(out, ready_parts)
     try:
-        running = bring_up(out, programs)
-    except site.AlreadyUp:
-        raise  # somebody else's site is not ours to take down
-    except BaseException:
-        site.down()
-        raise
-    try:
-        yield running
+        yield up
     finally:
         if keep:
-            sys.stderr.write("\n".join(running.how_to_reach()) + "\n")
+            sys.stderr.write("\n".join(how_to_reach(up)) + "\n")
         else:
-            site.down()
+            take_down()
 
 
-def _exit_on(running: site.Running, out: Path, fault: str | None, site_s: float) -> int:
-    plan = Plan()
-    customers = Customers(plan, out / "customers.jsonl")
-    strike = fault_named(fault, plan)
+def _exit_on(up: Site, out: Path, strike: Fault, start: float) -> int:
+    customers = Customers(up.plan, out / "customers.jsonl")
     terminal = Rehearsing(customers, strike)
     code = int(Exit.DONE)
-    with customers, strike, Running(running.site_file, terminal=terminal) as exit_:
+    with Running(up.site_file, terminal=terminal) as exit_, customers, strike:
         place = exit_.place
         try:
-            results = exit_.whole_exit()
-            terminal.table(results)
+            terminal.table(exit_.whole_exit())
         except NotAPass as refusal:
+            terminal.close()
             terminal.say(str(refusal))
             code = int(Exit.NOT_A_PASS)
-        finally:
+        if customers.started:
             customers.stop()
-            if customers.started:
-                write_result(place.state, orders.reconcile(plan, customers.log, place.clock))
-            write_report(out, site_seconds=site_s)
+            saw = customers_saw(up.plan, customers.log, place.drivers, place.clock)
+            write_result(place.state, saw)
+            terminal.stage_ended(saw)
+            if code == Exit.DONE and not saw.verdict.lets_go_on:
+                code = int(Exit.NOT_A_PASS)
+        figures = {"site_s": up.seconds, "until_report_s": round(time.monotonic() - start, 1)}
+        figures |= exit_.orchestrator_figures()
+        write_report(out, figures)
     return code
 
 
-def _closing(out: Path, site_s: float, seconds: float) -> dict[str, object]:
-    del site_s, seconds
-    report: dict[str, object] = json.loads((out / "report.json").read_text())
-    return report
+def _forget_last(out: Path) -> None:
+    """Each rehearsal has a ledger of its own: the last one's is set aside, never mixed with this one's."""
+    if not out.exists() or not any(out.iterdir()):
+        return
+    aside = out.with_name(f"{out.name}.{time.strftime('%Y%m%d-%H%M%S', time.gmtime(out.stat().st_mtime))}")
+    while aside.exists():
+        aside = aside.with_name(aside.name + "+")
+    out.rename(aside)

@@ -9,11 +9,11 @@ from typing import Any
 
 def summary(result: Mapping[str, Any], out: Path) -> str:
     """A replay's result.json in a few lines."""
-    response, lateness = result["response_ms"]["all"], result["lateness_us"]
+    response, lateness = result["response_ms"], result["lateness_us"]
     lines = [
         f"{result['records']} requests: {result['done']} done, {result['errors']} errors, "
         f"{result['unsent']} unsent, {result['skipped']} skipped",
-        "response  " + "  ".join(f"{key} {value} ms" for key, value in response.items() if value is not None),
+        "response  " + "  ".join(f"{key} {value} ms" for key, value in response.items() if key != "routes"),
         f"lateness  p50 {lateness['p50']} us  p99 {lateness['p99']} us",
         f"valid: {'yes' if result['valid'] else 'no, ' + '; '.join(result['reasons'])}",
         str(out / "result.json"),

@@ -19,16 +19,16 @@ def doctor(*, json: bool = False) -> int:
 
     Example: safe-harbor doctor
     """
-    from rehearsal.doctor import examine
+    from rehearsal.doctor import Level, as_json, examine
 
     observations = examine()
     if json:
-        print_json([each.as_json() for each in observations])
+        print_json(as_json(observations))
     else:
         table = Table(box=None, pad_edge=False)
         for heading in ("what", "", "observed", "remedy"):
             table.add_column(heading)
         for each in observations:
-            table.add_row(each.name, each.status, each.observed, each.remedy)
+            table.add_row(each.name, each.level, each.observed, each.remedy)
         Console().print(table)
-    return Exit.OUTSIDE_FAILED if any(each.status == "fail" for each in observations) else Exit.DONE
+    return Exit.OUTSIDE_FAILED if any(each.level == Level.FAIL for each in observations) else Exit.DONE

@@ -50,7 +50,7 @@ def rehearse(
     """
     from flows.rehearsing import rehearse_exit
 
-    return rehearse_exit(out.resolve(), fault=fault, keep=keep, parts=parts, as_json=json)
+    return rehearse_exit(out.resolve(), fault=fault, keep=keep, ready_parts=parts, as_json=json)
 
 
 def setup(*, parts: Parts = None) -> int:
@@ -69,13 +69,14 @@ def up(*, out: Path = Path("build/rehearsal"), parts: Parts = None, json: bool =
 
     Example: safe-harbor rehearse up && safe-harbor run rehearsal
     """
-    from flows.rehearsing import bring_up, make_ready
+    from flows.rehearsing import bring_up
+    from rehearsal.reach import how_to_reach
 
-    running = bring_up(out.resolve(), make_ready(parts))
+    site = bring_up(out.resolve(), parts)
     if json:
-        print_json(running.as_json())
+        print_json({"site_file": str(site.site_file), "seconds": site.seconds})
     else:
-        print("\n".join(running.how_to_reach()))  # noqa: T201 - the answer of the command
+        print("\n".join(how_to_reach(site)))  # noqa: T201 - the answer of the command
     return Exit.DONE
 
 
@@ -84,8 +85,8 @@ def down() -> int:
 
     Example: safe-harbor rehearse down
     """
-    from rehearsal.site import down as take_down
+    from flows.rehearsing import take_down
 
     removed = take_down()
-    sys.stderr.write(f"removed: {removed}\n" if removed else "nothing was up\n")
+    sys.stderr.write("\n".join(removed) + "\n" if removed else "nothing was up\n")
     return Exit.DONE

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from flows.cli.exits import NotAPass
 from flows.cli.terminal import Terminal
-from flows.orchestrator import server, without_heartbeats
+from flows.orchestrator import Server, server, usage_of, without_heartbeats
 from inventory.load import find_site
 from inventory.models.stage import StageResult
 from rehearsal.plan import Plan
@@ -32,6 +33,7 @@ class Running:
         self._stack = ExitStack()
         self.terminal = terminal or Terminal()
         self.place: Workplace
+        self._server: Server
 
     def __enter__(self) -> Self:
         try:
@@ -41,8 +43,9 @@ class Running:
             )
             named = os.environ.get("PREFECT_API_URL")
             self.terminal.step("starting the Prefect server")
-            orchestrator = self._stack.enter_context(server(self.place.state / "prefect"))
-            self.terminal.say(f"Prefect {'at' if named else 'started at'} {orchestrator.ui_url}")
+            self._server = self._stack.enter_context(server(self.place.state / "prefect"))
+            self.terminal.close()
+            self.terminal.say(f"Prefect {'at' if named else 'started at'} {self._server.ui_url}")
             self._stack.enter_context(without_heartbeats())
         except BaseException:
             self._stack.close()
@@ -53,17 +56,34 @@ class Running:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
-        if isinstance(error, StageRefused):
-            raise NotAPass(str(error)) from error
+
+    def orchestrator_figures(self) -> dict[str, float]:
+        """CPU seconds and resident memory (MB) of this process and of the server that it started."""
+        pids = [os.getpid()] + ([self._server.pid] if self._server.pid else [])
+        used = [usage_of(pid) for pid in pids]
+        return {
+            "orchestrator_rss_mb": round(sum(each.rss_mb for each in used), 1),
+            "orchestrator_cpu_s": round(sum(each.cpu_s for each in used), 1),
+        }
 
     def stage(self, name: str, *, dry_run: bool = False) -> StageResult:
         """Run one stage's flow."""
         from flows.exit import FLOWS
 
-        return FLOWS[name](str(self._file), dry_run=dry_run)
+        with _refusals():
+            return FLOWS[name](str(self._file), dry_run=dry_run)
 
     def whole_exit(self, *, resume: bool = False, dry_run: bool = False) -> list[StageResult]:
         """Run the exit flow."""
         from flows.exit import exit_flow
 
-        return exit_flow(str(self._file), resume=resume, dry_run=dry_run)
+        with _refusals():
+            return exit_flow(str(self._file), resume=resume, dry_run=dry_run)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except StageRefused as refusal:
+        raise NotAPass(str(refusal)) from refusal

@@ -45,9 +45,9 @@ def show_steps() -> None:
     place = current()
     site = place.site
     for percent in site.cutover.steps_percent:
-        place.progress.step(f"would shift {percent} % to the target and watch for {site.cutover.step_hold_s:g} s")
-    place.progress.step(f"would hold writes and make {site.target.database.host} the primary")
-    place.progress.step(f"would point {site.dns.name} at {site.target.edge.address}")
+        place.progress.say(f"would shift {percent} % to the target and watch for {site.cutover.step_hold_s:g} s")
+    place.progress.say(f"would hold writes and make {site.target.database.host} the primary")
+    place.progress.say(f"would point {site.dns.name} at {site.target.edge.address}")
 
 
 @task(name="judge baseline", cache_policy=NO_CACHE)

@@ -59,10 +59,10 @@ def show_what_stops() -> None:
     """Say what a real run would stop."""
     place = current()
     for namespace, kind, name, replicas in _running(place):
-        place.progress.step(f"would scale {kind} {namespace}/{name} from {replicas} to 0")
-    place.progress.step(f"would end the replication to {place.site.source.database.host}")
+        place.progress.say(f"would scale {kind} {namespace}/{name} from {replicas} to 0")
+    place.progress.say(f"would end the replication to {place.site.source.database.host}")
     for region, kind, identity in _instances(place):
-        place.progress.step(f"would stop {kind} {identity} in {region}")
+        place.progress.say(f"would stop {kind} {identity} in {region}")
 
 
 @task(name="stop workloads", cache_policy=NO_CACHE)
@@ -137,14 +137,21 @@ def _running(place: Workplace) -> list[tuple[str, str, str, int]]:
 
 
 def _instances(place: Workplace) -> list[tuple[str, str, str]]:
-    """(region, kind, id) of the running servers and databases in the home region that belong to the exit."""
+    """(region, kind, id) of what still runs of the exit: the servers with the addresses of the source cluster's
+    nodes, and the instances that hold the database. Others of the account are not ours to stop."""
     aws, region = place.drivers.aws(), place.site.source.aws.home_region
+    nodes = {
+        str(address["address"])
+        for node in place.drivers.source_kube().list("v1", "Node")
+        for address in node["status"]["addresses"]
+    }
     found = []
     for reservation in aws.items("ec2", region, "describe_instances", "Reservations"):
         for each in reservation["Instances"]:
-            if each["State"]["Name"] == "running":
+            if each["State"]["Name"] == "running" and each.get("PrivateIpAddress") in nodes:
                 found.append((region, "instance", str(each["InstanceId"])))
     for each in aws.items("rds", region, "describe_db_instances", "DBInstances"):
-        if each["DBInstanceStatus"] == "available":
+        ours = each.get("DBName") == place.site.source.database.name
+        if ours and each["DBInstanceStatus"] == "available":
             found.append((region, "database", str(each["DBInstanceIdentifier"])))
     return found

@@ -20,6 +20,9 @@ class Progress(Protocol):
     def step(self, text: str, done: int = 0, total: int = 0) -> None:
         """What goes on now; `total` 0 means that the end is not known."""
 
+    def say(self, text: str) -> None:
+        """A line that stays."""
+
     def found(self, finding: Finding) -> None:
         """A finding that is not a plain pass."""
 
@@ -37,6 +40,10 @@ class Logged:
     def step(self, text: str, done: int = 0, total: int = 0) -> None:
         """See `Progress`."""
         log.info("%s%s", text, f" ({done}/{total})" if total else "")
+
+    def say(self, text: str) -> None:
+        """See `Progress`."""
+        log.info("%s", text)
 
     def found(self, finding: Finding) -> None:
         """See `Progress`."""

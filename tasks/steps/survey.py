@@ -8,6 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from inventory.models.resource import Survey
 from tasks.checks.context import Workload
 from tasks.checks.registry import in_group, judge
+from tasks.checks.residency.inv_01 import judge_survey
 from tasks.drivers.ports import Kube
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import Workplace, current
@@ -38,6 +39,12 @@ def enumerate_everything(draft: Draft) -> Survey:
         "complete": all(row.status.complete for row in taken.coverage),
     }
     return taken
+
+
+@task(name="compare with declared", cache_policy=NO_CACHE)
+def compare_with_declared(draft: Draft, taken: Survey) -> None:
+    """Is every enumeration complete, and is what was found what the site file declares?"""
+    draft.add(judge_survey(current().site, taken))
 
 
 @task(name="judge workloads", cache_policy=NO_CACHE)

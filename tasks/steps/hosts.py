@@ -1,0 +1,98 @@
+"""Fact, plan, change on many hosts at once, each change with an intent before it and an outcome after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from inventory.models.change import Change
+from tasks.drivers.errors import OutsideError
+from tasks.drivers.ports import Host
+from tasks.facts.asked import Asked
+from tasks.facts.gather import Facts, gather
+from tasks.ledger import Effect
+from tasks.operations.apply import Applied, apply
+from tasks.steps.stage import Draft
+from tasks.steps.workplace import Workplace, current
+
+AT_ONCE = 16
+
+T = TypeVar("T")
+
+
+def bring_about(
+    draft: Draft,
+    phase: str,
+    asked: Mapping[str, Sequence[Asked[Any]]],
+    plan: Callable[[Mapping[str, Facts]], Sequence[Change]],
+    *,
+    dry_run: bool,
+) -> int:
+    """Ask every host of `asked` (host's name -> questions), plan, show or apply; the number of changes.
+
+    Hosts work at once and each stops at its own first failure. Raises OutsideError naming every host that
+    failed, once all the others are through.
+    """
+    place = current()
+    hosts = place.drivers.hosts()
+    place.progress.step(f"{phase}: asking {len(asked)} hosts")
+    facts = _on_each(list(asked), lambda name: gather(hosts[name], asked[name]))
+    changes = list(plan(facts))
+    if dry_run:
+        for change in changes:
+            place.progress.say(str(change))
+    elif changes:
+        place.progress.step(f"{phase}: {len(changes)} changes")
+        outcomes = _on_each(
+            sorted({change.host for change in changes}),
+            lambda name: _apply(place, phase, hosts[name], [c for c in changes if c.host == name]),
+        )
+        _refuse_failed(phase, list(outcomes.values()))
+    draft.changes += len(changes)
+    by_phase = draft.figures.setdefault("changes_by_phase", {})
+    by_phase[phase] = by_phase.get(phase, 0) + len(changes)
+    return len(changes)
+
+
+def _apply(place: Workplace, phase: str, host: Host, changes: Sequence[Change]) -> Applied:
+    """One effect a host and phase; the intent names every change, the outcome how far it came."""
+    intent = {
+        "host": host.name,
+        "changes": [{"subject": c.subject, "why": c.why, "after": c.after[:200]} for c in changes],
+    }
+    done: list[Change] = []
+    try:
+        with place.ledger.effect(f"host/{host.name}/{phase}", intent) as effect:
+            for change in changes:
+                apply(host, change)
+                done.append(change)
+                _say(effect, done)
+    except OutsideError as error:
+        return Applied(host.name, tuple(done), changes[len(done)], error)
+    return Applied(host.name, tuple(done))
+
+
+def _say(effect: Effect, done: Sequence[Change]) -> None:
+    effect.outcome = {"applied": [change.subject for change in done]}
+
+
+def _refuse_failed(phase: str, outcomes: Sequence[Applied]) -> None:
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    if len(failed) == 1 and failed[0].error is not None:
+        raise failed[0].error
+    if failed:
+        said = "; ".join(str(outcome.error) for outcome in failed)
+        raise OutsideError(
+            ", ".join(outcome.host for outcome in failed),
+            f"{phase} failed on {len(failed)} of {len(outcomes)} hosts: {said}",
+            "mend them and run the stage again: what is done is not done twice",
+        )
+
+
+def _on_each(names: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
+    if not names:
+        return {}
+    with ThreadPoolExecutor(min(AT_ONCE, len(names)), thread_name_prefix="host") as pool:
+        futures = {name: pool.submit(work, name) for name in names}
+    return {name: future.result() for name, future in futures.items()}

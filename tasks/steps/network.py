@@ -1,0 +1,114 @@
+"""The network: stand it up, prove every path of it, measure it beside the source's."""
+
+from __future__ import annotations
+
+import time
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.checks.context import DataPlane
+from tasks.checks.registry import Check, in_group, judge
+from tasks.drivers.errors import OutsideError
+from tasks.drivers.ports import Kube
+from tasks.networks import node_plan, proxy_account
+from tasks.networks.data_plane_bench import Side, measure
+from tasks.networks.probe import Probes, probing
+from tasks.networks.probe_image import probe_image
+from tasks.networks.registry import of_site
+from tasks.steps.hosts import bring_about
+from tasks.steps.stage import Draft
+from tasks.steps.workplace import Workplace, current
+
+READY_WITHIN_S = 90.0
+SOURCE_MODE = "userspace"
+LOOK_EVERY_S = 0.5
+
+
+@task(name="raise network", cache_policy=NO_CACHE)
+def raise_network(draft: Draft, *, dry_run: bool) -> None:
+    """The pod network's shared part, then every node's, then wait until the nodes are ready."""
+    place = current()
+    site, network = place.site, of_site(place.site)
+    kube = place.drivers.target_kube()
+    account = proxy_account.ensure(kube, place.clock, dry_run=dry_run)
+    draft.changes += len(account.changed)
+    first = network.shared_on()
+    bring_about(
+        draft,
+        network.kind,
+        {first.name: network.shared_questions()},
+        lambda facts: network.plan_shared(facts[first.name]),
+        dry_run=dry_run,
+    )
+    image = probe_image(site.target.cluster.programs)
+    bring_about(
+        draft,
+        f"{network.kind}-nodes",
+        {node.name: node_plan.questions(network, node) for node in site.target.nodes},
+        lambda facts: [
+            change
+            for node in site.target.nodes
+            for change in node_plan.plan(network, site, node, facts[node.name], account.token, image)
+        ],
+        dry_run=dry_run,
+    )
+    if not dry_run:
+        draft.figures["ready_s"] = _wait_until_ready(place, kube)
+
+
+@task(name="prove every path", cache_policy=NO_CACHE)
+def prove_every_path(draft: Draft) -> None:
+    """Every check of the data plane with probe pods on every node, then the throughput of both sides."""
+    place = current()
+    site, kube, source = place.site, place.drivers.target_kube(), place.drivers.source_kube()
+    checks = in_group("dataplane")
+    reference = probe_image(site.target.cluster.programs).reference
+    done = 0
+
+    def told(check: Check) -> None:
+        nonlocal done
+        done += 1
+        place.progress.step(check.title, done, len(checks))
+
+    with probing(kube, place.clock, [node.name for node in site.target.nodes], reference) as probes:
+        context = DataPlane(site, place.drivers.hosts(), kube, probes.pods, place.clock, probes.nodes)
+        draft.add(judge(checks, context, told))
+        names = [str(node["metadata"]["name"]) for node in source.list("v1", "Node")]
+        with probing(source, place.clock, names, reference) as theirs:
+            draft.figures["data_plane"] = _measured(place, probes, theirs)
+
+
+def _measured(place: Workplace, ours: Probes, theirs: Probes) -> dict[str, dict[str, float]]:
+    mode = str(place.site.target.cluster.kube_proxy.mode)
+    sides = (
+        Side(SOURCE_MODE, place.drivers.source_kube(), theirs),
+        Side(mode, place.drivers.target_kube(), ours),
+    )
+    return measure(
+        sides,
+        place.clock,
+        on_turn=lambda side, number: place.progress.step(f"measuring {side}, turn {number + 1}"),
+    )
+
+
+def _wait_until_ready(place: Workplace, kube: Kube) -> float:
+    """Until every declared node is Ready; the seconds it took. Raises OutsideError naming those that are not."""
+    wanted = {node.name for node in place.site.target.nodes}
+    start = time.monotonic()
+    while True:
+        ready = {
+            str(node["metadata"]["name"])
+            for node in kube.list("v1", "Node")
+            for condition in node["status"].get("conditions", [])
+            if condition["type"] == "Ready" and condition["status"] == "True"
+        }
+        if wanted <= ready:
+            return round(time.monotonic() - start, 2)
+        missing = ", ".join(sorted(wanted - ready))
+        if time.monotonic() - start > READY_WITHIN_S:
+            raise OutsideError(
+                missing, f"not Ready within {READY_WITHIN_S:.0f} s", f"kubectl describe node {missing}"
+            )
+        place.progress.step(f"waiting for {missing} to be Ready")
+        place.clock.sleep(LOOK_EVERY_S)
