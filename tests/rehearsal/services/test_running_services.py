@@ -7,9 +7,11 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import dns.message
 import dns.query
@@ -20,7 +22,7 @@ import dns.update
 import pytest
 
 from rehearsal.capture import make_capture
-from rehearsal.orders import OrderRow, compare_orders, read_checkouts
+from rehearsal.orders import Checkout, OrderReport, OrderRow, compare_orders, read_checkouts
 from rehearsal.plan import Plan
 from rehearsal.services import catalogue
 from rehearsal.services.aws_api import client
@@ -29,8 +31,8 @@ from rehearsal.services.files import TSIG_KEY, read_secret
 from rehearsal.services.link import set_delay, set_way
 from rehearsal.services.nameserver import TSIG_NAME
 from rehearsal.state import State
-from tests.rehearsal.services.conftest import ShopProcesses
-from tests.rehearsal.services.test_running_shop import rows
+from tests.rehearsal.services.conftest import ShopProcesses, free_port
+from tests.rehearsal.services.test_running_shop import Asked, rows
 
 pytestmark = pytest.mark.slow
 Site = tuple[Plan, State, Path]
@@ -91,12 +93,12 @@ def test_the_registry_has_the_image_and_is_verified_by_the_rehearsal_authority(s
     assert stranger.returncode != 0 and "certificate" in stranger.stderr
 
 
-def update(plan: Plan, secret: str) -> dns.rcode.Rcode:
+def update(plan: Plan, secret: str, address: str = "10.60.0.11", ttl_s: int = 2) -> dns.rcode.Rcode:
     keyring = dns.tsigkeyring.from_text({TSIG_NAME: secret})
     change = dns.update.UpdateMessage(
         plan.zone, keyring=keyring, keyname=TSIG_NAME, keyalgorithm=dns.tsig.HMAC_SHA256
     )
-    change.replace("shop", 2, "A", "10.60.0.11")
+    change.replace("shop", ttl_s, "A", address)
     return dns.query.tcp(change, plan.dns_address, port=plan.dns_port, timeout=5).rcode()
 
 
@@ -121,12 +123,7 @@ def test_the_name_server_takes_signed_updates_only(site: Site) -> None:
         assert update(plan, read_secret(plan, TSIG_KEY)) == dns.rcode.NOERROR
         assert shop_address(plan) == ("10.60.0.11", 2)
     finally:
-        keyring = dns.tsigkeyring.from_text({TSIG_NAME: read_secret(plan, TSIG_KEY)})
-        back = dns.update.UpdateMessage(
-            plan.zone, keyring=keyring, keyname=TSIG_NAME, keyalgorithm=dns.tsig.HMAC_SHA256
-        )
-        back.replace("shop", 300, "A", plan.elb_public)
-        dns.query.tcp(back, plan.dns_address, port=plan.dns_port, timeout=5)
+        update(plan, read_secret(plan, TSIG_KEY), plan.elb_public, 300)
     assert shop_address(plan) == before
 
 
@@ -176,30 +173,116 @@ def wait_for_edge(plan: Plan) -> None:
         time.sleep(0.1)
 
 
+class Customers:
+    def __init__(self, plan: Plan, log: Path) -> None:
+        self.log = log
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "rehearsal.customers", "--dns", plan.dns_address, "--dns-port",
+             str(plan.dns_port), "--name", plan.shop_name, "--port", str(plan.http_port), "--rps", "100",
+             "--seconds", "60", "--log", str(log)],
+            stdout=subprocess.PIPE, cwd=Path(__file__).parents[3],
+        )  # fmt: skip
+
+    def stop(self) -> dict[str, Any]:
+        """Send them home; their summary."""
+        self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=20)
+        assert self.process.returncode == 0
+        summary: dict[str, Any] = json.loads(out)
+        return summary
+
+    def entries(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def report_of(plan: Plan, log: Path) -> OrderReport:
+    table = [
+        OrderRow(r["id"], r["token"], r["site"]) for r in rows(plan, "SELECT id, token, site FROM orders")
+    ]
+    return compare_orders(read_checkouts(log.read_text().splitlines()), table)
+
+
 def test_customers_buy_and_every_acknowledged_order_stands_once(
     site: Site, shop: ShopProcesses, tmp_path: Path
 ) -> None:
     plan = site[0]
     wait_for_edge(plan)
-    log = tmp_path / "customers.jsonl"
-    customers = subprocess.Popen(
-        [sys.executable, "-m", "rehearsal.customers", "--dns", plan.dns_address, "--dns-port",
-         str(plan.dns_port), "--name", plan.shop_name, "--port", str(plan.http_port), "--rps", "100",
-         "--seconds", "60", "--log", str(log)],
-        stdout=subprocess.PIPE, cwd=Path(__file__).parents[3],
-    )  # fmt: skip
+    customers = Customers(plan, tmp_path / "customers.jsonl")
     time.sleep(4)
-    customers.send_signal(signal.SIGTERM)
-    out, _ = customers.communicate(timeout=20)
-    assert customers.returncode == 0
-    summary = json.loads(out)
-    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    summary, entries = customers.stop(), customers.entries()
     assert summary["requests"] == len(entries) > 200
     assert summary["failed"] == 0
     assert summary["sites"] == {"aws": len(entries)}
+    report = report_of(plan, customers.log)
+    assert report.sound
+    assert report.acknowledged == report.placed == summary["orders_acknowledged"] > 5
+
+
+def test_customers_follow_the_name_when_its_ttl_is_over(
+    site: Site, shop: ShopProcesses, tmp_path: Path
+) -> None:
+    plan = site[0]
+    wait_for_edge(plan)
+    oslo = "127.60.0.11"
+    shop.start("shop-oslo", f"{oslo}:{plan.http_port}", SITE="oslo")
+    secret = read_secret(plan, TSIG_KEY)
+    assert update(plan, secret, plan.elb_public, ttl_s=1) == dns.rcode.NOERROR
+    try:
+        customers = Customers(plan, tmp_path / "customers.jsonl")
+        time.sleep(3)
+        changed_at = time.time()
+        assert update(plan, secret, oslo, ttl_s=1) == dns.rcode.NOERROR
+        time.sleep(3)
+        summary, entries = customers.stop(), customers.entries()
+    finally:
+        update(plan, secret, plan.elb_public, 300)
+    assert summary["failed"] == 0
+    before = {entry["site"] for entry in entries if entry["t"] < changed_at - 0.3}
+    after = {entry["site"] for entry in entries if entry["t"] > changed_at + 1.5}
+    assert (before, after) == ({"aws"}, {"oslo"})
+    report = report_of(plan, customers.log)
+    assert report.sound and set(report.by_site) == {"aws", "oslo"}
+
+
+def test_no_order_is_lost_or_doubled_while_the_way_to_the_primary_breaks(
+    site: Site, shop: ShopProcesses
+) -> None:
+    """A commit whose answer got lost is the hard case: the shop must find out by the token."""
+    plan = site[0]
+    listen = f"127.60.0.12:{free_port()}"
+    far = f"{plan.rds_public}:{plan.mariadb_port}"
+    shop.start("shop-far", listen, SITE="oslo", DB_PRIMARY=far)
+    answers: list[Checkout] = []
+    over = threading.Event()
+
+    def buy(buyer: int) -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            session = f"cut-{buyer}-{number}"
+            put = Asked(plan, "POST", "/cart", to=listen, session=session, product=4, quantity=1)
+            assert put.status == 200
+            got = Asked(plan, "POST", "/checkout", to=listen, session=session, token=session)
+            order = json.loads(got.body)["order"] if got.status in (200, 201) else None
+            answers.append(Checkout(session, order))
+
+    buyers = [threading.Thread(target=buy, args=(buyer,)) for buyer in range(4)]
+    for thread in buyers:
+        thread.start()
+    try:
+        for pause_s in (0.31, 0.17, 0.23, 0.41, 0.13):
+            time.sleep(pause_s)
+            set_way(plan, "rds", up=False)
+            time.sleep(0.2)
+            set_way(plan, "rds", up=True)
+    finally:
+        over.set()
+        for thread in buyers:
+            thread.join()
     table = [
         OrderRow(r["id"], r["token"], r["site"]) for r in rows(plan, "SELECT id, token, site FROM orders")
     ]
-    report = compare_orders(read_checkouts(log.read_text().splitlines()), table)
+    report = compare_orders(answers, table)
+    assert [answer.token for answer in answers if answer.order is None] == []
     assert report.sound
-    assert report.acknowledged == report.placed == summary["orders_acknowledged"] > 5
+    assert report.acknowledged == report.placed == len(answers) > 10
