@@ -15,6 +15,7 @@ from rehearsal.source_files import IMAGES, WORK, HostFacts, files, links, starte
 from rehearsal.source_pki import ClusterAuthority
 from rehearsal.state import State
 from tasks.drivers.errors import ServiceFailed
+from tasks.networks.probe_image import probe_image
 from tasks.operations.images_archive import control_plane_images, pause_image, write_archive
 
 _CAP_SYS_RESOURCE = 24
@@ -57,10 +58,10 @@ def write_archives(plan: Plan, programs: Path) -> tuple[Path, Path]:
     """The image archives of the control plane's node and of the workers."""
     folder = plan.state / "images"
     folder.mkdir(parents=True, exist_ok=True)
-    pause = pause_image(programs)
-    control_plane = (*control_plane_images(plan.kubernetes_version, programs), pause)
+    everywhere = (pause_image(programs), probe_image(programs))
+    control_plane = (*control_plane_images(plan.kubernetes_version, programs), *everywhere)
     made = (folder / "control-plane.tar", folder / "worker.tar")
-    for file, images in zip(made, (control_plane, (pause,)), strict=True):
+    for file, images in zip(made, (control_plane, everywhere), strict=True):
         with file.open("wb") as out:
             write_archive(out, images)
     return made

@@ -6,6 +6,7 @@ changes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from rehearsal.plan import Plan
 
 GIB = 1 << 30
 _TRIAL_S = 5.0
+_INOTIFY = 115
 _DISK_GIB, _DISK_BUILD_GIB, _MEMORY_GIB = 3, 6, 6
 
 
@@ -74,7 +76,7 @@ def examine(plan: Plan | None = None, *, will_build: bool | None = None) -> list
     found += _packages(will_build)
     if os.geteuid() == 0:
         found += [_trial(name, *trial) for name, trial in _TRIALS.items()]
-    found += [_tun(), _cgroups(), _limits(), _merged_usr()]
+    found += [_tun(), _inotify(plan), _cgroups(), _limits(), _merged_usr()]
     found += [_go(will_build), _memory(Path("/proc/meminfo").read_text())]
     found += [_disk(plan, will_build), _port_owner(plan), _site(plan)]
     return found
@@ -131,6 +133,32 @@ def _tun() -> Observation:
     if Path("/dev/net/tun").exists() and not run_trial("ip tuntap add dev t0 mode tap"):
         return Observation("tun", Level.OK, "works")
     return Observation("tun", Level.WARN, "not usable", "only `rehearse --deep` needs it")
+
+
+def _inotify(plan: Plan) -> Observation:
+    """Every systemd, kubelet and containerd watches files; the kernel counts its watchers per user."""
+    if _is_up(plan):
+        return Observation("inotify", Level.OK, "in use by the rehearsal that is up")
+    limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
+    return _judged_inotify(limit, _inotify_used())
+
+
+def _judged_inotify(limit: int, used: int) -> Observation:
+    text = f"{used} of {limit} instances of root are in use"
+    if limit - used >= _INOTIFY:
+        return Observation("inotify", Level.OK, text)
+    remedy = f"{_INOTIFY} are needed: sysctl -w fs.inotify.max_user_instances=512"
+    return Observation("inotify", Level.FAIL, text, remedy)
+
+
+def _inotify_used() -> int:
+    used = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended while we looked, or is not ours to see
+            if folder.stat().st_uid == 0:
+                targets = (str(link.readlink()) for link in folder.glob("fd/*"))
+                used += sum(target == "anon_inode:inotify" for target in targets)
+    return used
 
 
 def _cgroups() -> Observation:
@@ -213,7 +241,7 @@ def _disk(plan: Plan, will_build: bool) -> Observation:
 
 def _port_owner(plan: Plan) -> Observation:
     """The site has addresses of its own; only the way to them can be taken."""
-    if (plan.state / "state.json").exists():
+    if _is_up(plan):
         return Observation("addresses", Level.OK, "the site's own")
     taken = []
     for network in (plan.wan_network, plan.oslo_network):
@@ -232,6 +260,10 @@ def _port_owner(plan: Plan) -> Observation:
 
 
 def _site(plan: Plan) -> Observation:
-    if (plan.state / "state.json").exists():
+    if _is_up(plan):
         return Observation("rehearsal", Level.WARN, "one is up, or was left", "safe-harbor rehearse down")
     return Observation("rehearsal", Level.OK, "none is up")
+
+
+def _is_up(plan: Plan) -> bool:
+    return (plan.state / "state.json").exists()

@@ -52,6 +52,10 @@ MaxSessions 100
 Subsystem sftp internal-sftp
 """
 
+# Nobody sits at a node's console. Each would hold inotify instances, of which a machine has 128 for root and
+# six nodes with Kubernetes take about 110.
+_MASKED = ("systemd-logind.service", "systemd-ask-password-console.path", "systemd-ask-password-wall.path")
+
 # The six tunables that kubelet insists on. Writing the real ones would change this machine's kernel for all,
 # so a node sees a file of its own over each.
 _KUBELET_TUNABLES = {
@@ -155,6 +159,8 @@ def _own_etc(plan: Plan, machine: Machine, root: Path) -> None:
     (etc / "systemd/system/rehearsal-node.service").write_text(_NODE_UNIT)
     (wants / "rehearsal-node.service").symlink_to("/etc/systemd/system/rehearsal-node.service")
     (wants / "ssh.service").symlink_to("/lib/systemd/system/ssh.service")
+    for name in _MASKED:
+        (etc / "systemd/system" / name).symlink_to("/dev/null")
     script = root / "usr/local/sbin/rehearsal-node"
     script.write_text(_NODE_SCRIPT)
     script.chmod(0o755)

@@ -40,6 +40,7 @@ _CNI = "github.com/containernetworking/plugins/plugins"
 PARTS = (
     Part("pause", {"pause": "."}),
     Part("shop", {"shop": "."}),
+    Part("probe", {"probe": "."}),
     Part("toxiproxy", {"toxiproxy-server": "github.com/Shopify/toxiproxy/v2/cmd/server"}),
     Part(
         "cni",

@@ -1,7 +1,7 @@
 """The whole site up and down: networks, then nodes, services and the source cluster at once.
 
-The target cluster is not built here: the exit does that. Whatever interrupts `up` (an error, Ctrl-C), what was
-made is removed before the error goes on; after a kill -9, `down` does it from the record.
+The target cluster is not built here: the exit does that. Whatever interrupts `up` (an error, Ctrl-C), what
+was made is removed before the error goes on; after a kill -9, `down` does it from the record.
 """
 
 from __future__ import annotations

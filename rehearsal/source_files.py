@@ -292,12 +292,14 @@ _RENDER_CNI = """\
 #!/bin/sh -e
 until [ -s /run/flannel/subnet.env ]; do sleep 0.1; done
 . /run/flannel/subnet.env
+# flanneld names the bridge's address; host-local wants the network's. A node's part is always a /24.
+subnet=${FLANNEL_SUBNET%.*}.0/${FLANNEL_SUBNET#*/}
 mkdir -p /etc/cni/net.d
 cat > /etc/cni/net.d/.new <<END
 {"cniVersion": "1.0.0", "name": "flannel", "plugins": [
  {"type": "bridge", "bridge": "cni0", "mtu": $FLANNEL_MTU, "isDefaultGateway": true, "hairpinMode": true,
   "ipMasq": false,
-  "ipam": {"type": "host-local", "ranges": [[{"subnet": "$FLANNEL_SUBNET"}]],
+  "ipam": {"type": "host-local", "ranges": [[{"subnet": "$subnet"}]],
            "routes": [{"dst": "$FLANNEL_NETWORK"}]}},
  {"type": "portmap", "capabilities": {"portMappings": true}}]}
 END

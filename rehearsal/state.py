@@ -68,7 +68,7 @@ class State:
     def claim(self) -> bool:
         """Make the record of a new site; False where somebody else has made one."""
         self._make_folder()
-        fresh = self.file.with_suffix(f".{os.getpid()}")
+        fresh = self.file.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         self._write(fresh)
         try:
             os.link(fresh, self.file)

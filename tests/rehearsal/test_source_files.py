@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from rehearsal.plan import Plan
+from rehearsal.source_files import HostFacts, files, kubelet_config, links, started_at_boot, units
+
+PLAN = Plan()
+CONTROL_PLANE, WORKER = PLAN.aws_nodes[:2]
+FREE = HostFacts(cgroup_version=2, may_raise_limits=True)
+BOUND = HostFacts(cgroup_version=1, may_raise_limits=False)
+
+
+def test_the_limits_are_only_pretended_where_raising_is_refused() -> None:
+    assert "SystemCallFilter=~setrlimit:0 prlimit64:0" in units(PLAN, WORKER, BOUND)["kube-proxy"]
+    assert "SystemCallFilter" not in units(PLAN, WORKER, FREE)["kube-proxy"]
+
+
+@pytest.mark.parametrize(("facts", "restricted"), [(FREE, "false"), (BOUND, "true")])
+def test_containerd_is_told_whether_it_may_lower_scores(facts: HostFacts, restricted: str) -> None:
+    made = {file.path: file.text for file in files(PLAN, WORKER, facts)}
+    assert f"restrict_oom_score_adj = {restricted}" in made["/etc/containerd/config.toml"]
+
+
+def test_kubelet_goes_on_with_cgroup_version_1_only_when_told() -> None:
+    assert kubelet_config(BOUND)["failCgroupV1"] is False
+    assert "failCgroupV1" not in kubelet_config(FREE)
+
+
+def test_kube_proxy_is_in_userspace_mode_on_every_node() -> None:
+    for machine in PLAN.aws_nodes:
+        made = {file.path: file.text for file in files(PLAN, machine, BOUND)}
+        config = yaml.safe_load(made["/etc/kubernetes/kube-proxy.yaml"])
+        assert config["mode"] == "userspace"
+        assert config["hostnameOverride"] == machine.name
+        assert config["conntrack"] == {"maxPerCore": 0}
+        assert json.loads(made["/etc/kube-flannel.json"])["Backend"] == {"Type": "vxlan"}
+
+
+def test_the_api_server_is_certified_for_its_public_address() -> None:
+    made = {file.path: file.text for file in files(PLAN, CONTROL_PLANE, BOUND)}
+    documents = {each["kind"]: each for each in yaml.safe_load_all(made["/etc/kubernetes/rehearsal.yaml"])}
+    cluster = documents["ClusterConfiguration"]
+    assert cluster["apiServer"]["certSANs"] == ["198.18.0.13", "10.40.0.11"]
+    assert cluster["networking"] == {"podSubnet": "10.44.0.0/16", "serviceSubnet": "10.45.0.0/16"}
+    assert documents["InitConfiguration"]["localAPIEndpoint"]["advertiseAddress"] == "10.40.0.11"
+
+
+def test_kubeadm_starts_kubelet_on_the_control_plane() -> None:
+    for machine, enabled in ((CONTROL_PLANE, False), (WORKER, True)):
+        names = started_at_boot(PLAN, machine, tuple(units(PLAN, machine, BOUND)))
+        assert ("kubelet" in names) is enabled
+    assert "etcd" not in units(PLAN, WORKER, BOUND)
+
+
+def test_kube_proxy_is_the_old_release_and_kubelet_the_new() -> None:
+    made = links(("kubelet", "kubectl"))
+    assert made["/usr/local/bin/kube-proxy"].endswith("/kube-proxy-1.25")
+    assert made["/usr/local/bin/kubelet"].endswith("/kubernetes")
