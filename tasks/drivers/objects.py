@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,32 @@ class S3Bucket:
             return False
         try:
             self._client.create_bucket(Bucket=self._bucket)
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise self._translated(error) from error
+        return True
+
+    def let_anyone_read(self) -> bool:
+        """Let whoever reaches the endpoint read objects (not list them) without credentials, as pods do;
+        whether that had to change."""
+        statement = {
+            "Sid": "SafeHarborRead",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{self._bucket}/*",
+        }
+        wanted = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        try:
+            found = self._client.get_bucket_policy(Bucket=self._bucket)["Policy"]
+            if json.loads(found) == json.loads(wanted):
+                return False
+        except ClientError as error:
+            if _status(error) != 404:
+                raise self._translated(error) from error
+        except (BotoCoreError, OSError) as error:
+            raise self._translated(error) from error
+        try:
+            self._client.put_bucket_policy(Bucket=self._bucket, Policy=wanted)
         except (ClientError, BotoCoreError, OSError) as error:
             raise self._translated(error) from error
         return True
