@@ -48,9 +48,8 @@ class FlannelVxlan:
         return (*cni.questions(), *flannel.questions(node, self._cluster, self.etcd()))
 
     def plan_node(self, node: Node, facts: Facts) -> list[Change]:
-        """The CNI watch, flanneld, and the conflist that comes of it."""
+        """flanneld, and the CNI configuration that comes of it."""
         return [
-            *cni.plan_watch(node.name, facts),
             *flannel.plan_node(node, self._cluster, self.etcd(), facts),
             *cni.plan_conflist(node.name, facts),
         ]

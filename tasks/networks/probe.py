@@ -8,13 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from tasks.drivers.errors import OutsideError, ServiceFailed
 from tasks.drivers.ports import Clock, Kube
-from tasks.facts.probe import ANSWERS, NAMESPACE, NODE_APP, PEER_APP, POD_APP, PORT, PROGRAM, SERVICE
+from tasks.facts.probe import (
+    ANSWERS,
+    NAMESPACE,
+    NODE_APP,
+    PEER_APP,
+    POD_APP,
+    PORT,
+    PROGRAM,
+    SERVICE,
+    parse_hits,
+)
 
 _POLL_S = 0.5
+SETTLE_S = 10.0  # kube-proxy writes new rules after a second, a busy machine takes longer
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,7 @@ def raise_probes(
         peers = _ready(pods, PEER_APP)
         missing = [n for n in nodes if n not in found.pods or n not in found.nodes or n not in peers]
         if not missing:
+            _settle(kube, clock, found)
             return found
         if (clock.now() - started).total_seconds() > within_s:
             raise ServiceFailed(
@@ -121,6 +134,26 @@ def remove_probes(kube: Kube, clock: Clock, *, within_s: float = 60.0) -> None:
                 f"kubectl delete ns {NAMESPACE}",
             )
         clock.sleep(_POLL_S)
+
+
+def _settle(kube: Kube, clock: Clock, probes: Probes) -> None:
+    """Wait until every node's kube-proxy has heard of all the endpoints, or for as long as that may take.
+
+    A Service that does not answer by then is the checks' subject, not an error of this.
+    """
+    service = kube.get("v1", "Service", SERVICE, namespace=NAMESPACE) or {}
+    url = f"http://{service.get('spec', {}).get('clusterIP', '')}/"
+    endpoints = 2 * len(probes.pods)
+    words = [PROGRAM, "hits", "-n", str(16 * endpoints), "-c", "16", "-timeout", "0.5", url]
+    deadline = clock.now() + timedelta(seconds=SETTLE_S)
+    for pod in probes.nodes.values():
+        while clock.now() < deadline:
+            output = kube.execute(NAMESPACE, pod, words, timeout_s=60)
+            if output.ok:
+                hits = parse_hits(output.stdout)
+                if not hits.errors and len(hits.by) >= endpoints:
+                    break
+            clock.sleep(_POLL_S)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The CNI configuration of a node: a `bridge` on the node's flannel subnet, refreshed when that changes.
+"""The CNI configuration of a node: a `bridge` on its flannel subnet, rendered at each start of flanneld.
 
 It is what flannel's own CNI plugin does (it renders a `bridge` delegate out of subnet.env), with hairpin mode
 on, so that a pod reaches itself through its Service. It is rendered on the node, because the subnet is known
@@ -17,19 +17,24 @@ from tasks.facts import files as file_facts
 from tasks.facts.asked import Asked
 from tasks.facts.flannel import SUBNET_FILE, SubnetEnv, ask_subnet
 from tasks.facts.gather import Facts
-from tasks.operations import units
 from tasks.operations.files import Wanted
 
 FOLDER = "/etc/safe-harbor/cni"
 TEMPLATE = f"{FOLDER}/10-flannel.conflist.template"
 RENDER_SCRIPT = f"{FOLDER}/render.sh"
 CONFLIST = "/etc/cni/net.d/10-flannel.conflist"
-PATH_UNIT = "safe-harbor-cni.path"
-UNIT = "safe-harbor-cni.service"
+STARTING = "/run/flannel/starting"  # as old as flanneld's last start
 
 _RENDER = """# Written by safe-harbor: renders $conflist from $subnet.
 set -eu
-conflist={conflist} subnet={subnet} template={template}
+conflist={conflist} subnet={subnet} template={template} starting={starting}
+# flanneld tells systemd that it is ready before it writes the file; an older one is of the last start.
+tries=0
+until [ -s "$subnet" ] && [ "$subnet" -nt "$starting" ]; do
+  tries=$((tries + 1))
+  [ "$tries" -le 150 ] || {{ echo "flanneld has not written $subnet in 30 s" >&2; exit 1; }}
+  sleep 0.2
+done
 . "$subnet"
 address=${{FLANNEL_SUBNET%/*}}
 # flanneld names the gateway, the first address of the subnet; host-local wants the network itself.
@@ -38,26 +43,6 @@ mkdir -p "${{conflist%/*}}"
 sed -e "s|@SUBNET@|$network|" -e "s|@NETWORK@|$FLANNEL_NETWORK|" -e "s|@MTU@|$FLANNEL_MTU|" \\
   "$template" > "$conflist.new"
 if cmp -s "$conflist.new" "$conflist"; then rm "$conflist.new"; else mv "$conflist.new" "$conflist"; fi
-"""
-_SERVICE = """# Written by safe-harbor
-[Unit]
-Description=CNI configuration from flannel's subnet
-ConditionPathExists={subnet}
-
-[Service]
-Type=oneshot
-ExecStart=/bin/sh {script}
-"""
-_PATH = """# Written by safe-harbor
-[Unit]
-Description=Watches flannel's subnet
-
-[Path]
-PathChanged={subnet}
-Unit={unit}
-
-[Install]
-WantedBy=multi-user.target
 """
 
 
@@ -88,29 +73,15 @@ def render(subnet: SubnetEnv) -> str:
     return text.replace("@NETWORK@", str(subnet.network))
 
 
-def service() -> units.Service:
-    """The unit that watches the subnet, and what it starts."""
-    script = _RENDER.format(conflist=CONFLIST, subnet=SUBNET_FILE, template=TEMPLATE)
-    rendering = _SERVICE.format(subnet=SUBNET_FILE, script=RENDER_SCRIPT)
-    return units.Service(
-        PATH_UNIT,
-        _PATH.format(subnet=SUBNET_FILE, unit=UNIT),
-        (
-            Wanted(TEMPLATE, template().encode()),
-            Wanted(RENDER_SCRIPT, script.encode()),
-            Wanted(f"{units.UNITS}/{UNIT}", rendering.encode()),
-        ),
-    )
+def files() -> tuple[Wanted, ...]:
+    """What flanneld's unit runs at each start, and only then: a lost lease ends flanneld, too."""
+    script = _RENDER.format(conflist=CONFLIST, subnet=SUBNET_FILE, template=TEMPLATE, starting=STARTING)
+    return (Wanted(TEMPLATE, template().encode()), Wanted(RENDER_SCRIPT, script.encode()))
 
 
 def questions() -> tuple[Asked[Any], ...]:
     """What must be known of the node."""
-    return (*units.asked(service()), file_facts.ask([CONFLIST]), ask_subnet())
-
-
-def plan_watch(host: str, facts: Facts) -> list[Change]:
-    """The files and the watching unit; they come before flanneld, whose start renders the conflist."""
-    return units.plan(host, facts, service(), "containerd gives pods addresses of the node's flannel subnet")
+    return (file_facts.ask([CONFLIST]), ask_subnet())
 
 
 def plan_conflist(host: str, facts: Facts) -> list[Change]:
@@ -125,7 +96,7 @@ def plan_conflist(host: str, facts: Facts) -> list[Change]:
             why="the network of the node's pods",
             before=str(found),
             after=f"bridge on {subnet.subnet.network if subnet else 'the subnet that flanneld gets'}",
-            apply=(Run(Command.of("systemctl", "start", UNIT), timeout_s=30),),
+            apply=(Run(Command.of("sh", RENDER_SCRIPT), timeout_s=40),),
             undo=() if found.exists else (RemoveFile(CONFLIST),),
         )
     ]

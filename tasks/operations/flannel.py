@@ -17,8 +17,7 @@ from inventory.models.cluster import Cluster, Node
 from tasks.facts.asked import Asked
 from tasks.facts.flannel import CONFIG_KEY, EtcdAccess, ask_config
 from tasks.facts.gather import Facts
-from tasks.operations import units
-from tasks.operations.cni import RENDER_SCRIPT
+from tasks.operations import cni, units
 
 HEALTH_PORT = 10401
 UNIT = "flanneld.service"
@@ -34,6 +33,7 @@ After=network-online.target etcd.service
 
 [Service]
 Type=notify
+ExecStartPre=/bin/sh -c 'mkdir -p /run/flannel && touch {starting}'
 ExecStart={program} --etcd-endpoints={endpoints} --etcd-prefix=/coreos.com/network \\
   --etcd-cafile={ca} --etcd-certfile={certificate} --etcd-keyfile={key} \\
   --iface={address} --public-ip={address} --ip-masq \\
@@ -94,9 +94,10 @@ def service(node: Node, cluster: Cluster, etcd: EtcdAccess) -> units.Service:
         # The address, not the link's name: a link may have several, and the first one is not always ours.
         address=node.address,
         health_port=HEALTH_PORT,
-        render=RENDER_SCRIPT,
+        render=cni.RENDER_SCRIPT,
+        starting=cni.STARTING,
     )
-    return units.Service(UNIT, text)
+    return units.Service(UNIT, text, cni.files())
 
 
 def questions(node: Node, cluster: Cluster, etcd: EtcdAccess) -> tuple[Asked[Any], ...]:

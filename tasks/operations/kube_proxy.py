@@ -1,7 +1,7 @@
-"""kube-proxy as a systemd unit: its configuration, its own credentials, the mode that the site declares.
+"""kube-proxy as a systemd unit: its flags, its own credentials, the mode that the site declares.
 
 Its identity is a service account of its own with the right `system:node-proxier` and nothing more; the token
-lies in a 0600 file on each node. Source: kube-proxy's KubeProxyConfiguration v1alpha1 (1.37).
+lies in a 0600 file on each node. Source: kube-proxy's command-line reference (1.37).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Wants=network-online.target
 After=network-online.target flanneld.service
 
 [Service]
-ExecStart={program} --config={folder}/config.yaml --v=2
+ExecStart={program} {flags}
 Restart=always
 RestartSec=2
 
@@ -92,26 +92,26 @@ def refuse_hidden_clients(proxy: KubeProxy, policies: Sequence[Mapping[str, Any]
         )
 
 
-def configuration(node: Node, cluster: Cluster, *, conntrack_writable: bool) -> dict[str, Any]:
-    """The KubeProxyConfiguration of this node.
+def flags(node: Node, cluster: Cluster, *, conntrack_writable: bool) -> tuple[str, ...]:
+    """kube-proxy's flags on this node.
 
+    Flags and not `--config`: a configuration file is watched, and each watch takes one of the few inotify
+    instances of the machine (128 by default), which a node full of pods can run out of.
     Where nf_conntrack_max is read-only (any network namespace but the first), kube-proxy must not set it.
     """
-    conntrack = {"maxPerCore": 32768, "min": 131072} if conntrack_writable else {"maxPerCore": 0, "min": 0}
-    return {
-        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
-        "kind": "KubeProxyConfiguration",
-        "mode": str(cluster.kube_proxy.mode),
-        "clientConnection": {"kubeconfig": f"{FOLDER}/kubeconfig"},
-        "clusterCIDR": str(cluster.pod_cidr),
-        "detectLocalMode": "ClusterCIDR",
-        "hostnameOverride": node.name,
-        "healthzBindAddress": "0.0.0.0:10256",
-        "metricsBindAddress": "127.0.0.1:10249",
-        "conntrack": conntrack,
-        "iptables": {"masqueradeAll": cluster.kube_proxy.masquerade_all},
-        "nftables": {"masqueradeAll": cluster.kube_proxy.masquerade_all},
-    }
+    per_core, least = (32768, 131072) if conntrack_writable else (0, 0)
+    return (
+        f"--kubeconfig={FOLDER}/kubeconfig",
+        f"--hostname-override={node.name}",
+        f"--proxy-mode={cluster.kube_proxy.mode}",
+        f"--cluster-cidr={cluster.pod_cidr}",
+        f"--masquerade-all={'true' if cluster.kube_proxy.masquerade_all else 'false'}",
+        f"--conntrack-max-per-core={per_core}",
+        f"--conntrack-min={least}",
+        "--healthz-bind-address=0.0.0.0:10256",
+        "--metrics-bind-address=127.0.0.1:10249",
+        "--v=2",
+    )
 
 
 def kubeconfig(server: str) -> dict[str, Any]:
@@ -130,12 +130,11 @@ def service(
     node: Node, cluster: Cluster, server: str, token: Secret, *, conntrack_writable: bool
 ) -> units.Service:
     """kube-proxy on this node; `server` is the API server's URL as the node reaches it."""
-    settings = configuration(node, cluster, conntrack_writable=conntrack_writable)
+    words = " \\\n  ".join(flags(node, cluster, conntrack_writable=conntrack_writable))
     return units.Service(
         UNIT,
-        _UNIT.format(program=PROGRAM, folder=FOLDER),
+        _UNIT.format(program=PROGRAM, flags=words),
         (
-            Wanted(f"{FOLDER}/config.yaml", _json(settings)),  # JSON is YAML
             Wanted(f"{FOLDER}/kubeconfig", _json(kubeconfig(server)), 0o600),
             Wanted(f"{FOLDER}/token", token.reveal().encode(), 0o600),
         ),
@@ -145,7 +144,7 @@ def service(
 def questions() -> tuple[Asked[Any], ...]:
     """What must be known of the node, whatever is planned for it."""
     empty = units.Service(
-        UNIT, "", tuple(Wanted(f"{FOLDER}/{name}", b"") for name in ("config.yaml", "kubeconfig", "token"))
+        UNIT, "", tuple(Wanted(f"{FOLDER}/{name}", b"") for name in ("kubeconfig", "token"))
     )
     return (*units.asked(empty), sysctl.ask([CONNTRACK_MAX]))
 

@@ -23,7 +23,7 @@ def run(context: DataPlane) -> list[Finding]:
 
     def judge(node: Node, host: Host) -> Finding:
         before, of_before = read(context, host, conntrack.ask())
-        words = ["hits", "-n", str(CONNECTIONS), "-c", "16", url]
+        words = ["hits", "-n", str(CONNECTIONS), "-c", "32", "-timeout", "0.5", url]
         _, of_load = ask(context, node_probe_of(context, node), words, parse_hits)
         after, of_after = read(context, host, conntrack.ask())
         evidence = (of_before, of_load, of_after)
