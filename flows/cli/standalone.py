@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cyclopts import App
 
-from flows.cli.exits import Exit, NotAPass, print_json
 from flows.cli.answers import summary, verdict_lines
+from flows.cli.exits import Exit, NotAPass, print_json
 from flows.cli.stages import NO_OPTIONS, Common, Site, run_stage
 from flows.cli.terminal import progress_bar
 from inventory.errors import BadInput

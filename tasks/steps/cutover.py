@@ -45,7 +45,9 @@ def show_steps() -> None:
     place = current()
     site = place.site
     for percent in site.cutover.steps_percent:
-        place.progress.say(f"would shift {percent} % to the target and watch for {site.cutover.step_hold_s:g} s")
+        place.progress.say(
+            f"would shift {percent} % to the target and watch for {site.cutover.step_hold_s:g} s"
+        )
     place.progress.say(f"would hold writes and make {site.target.database.host} the primary")
     place.progress.say(f"would point {site.dns.name} at {site.target.edge.address}")
 
@@ -170,9 +172,7 @@ def _watch(place: Workplace, percent: int, hold_s: float) -> tuple[Finding, dict
     while True:
         place.clock.sleep(LOOK_EVERY_S)
         spent = difference(before, edge.counters())
-        finding = judge_shift(
-            percent, spent, max_error_rate=rules.max_error_rate, min_requests=MIN_REQUESTS
-        )
+        finding = judge_shift(percent, spent, max_error_rate=rules.max_error_rate, min_requests=MIN_REQUESTS)
         if finding.verdict is Verdict.FAIL or time.monotonic() >= deadline:
             return finding, spent
 

@@ -17,7 +17,7 @@ from tasks.drivers.dns import AuthoritativeZone
 from tasks.drivers.edge import HaproxyEdge, over_host, over_tcp
 from tasks.drivers.kube import KubeApi
 from tasks.drivers.mariadb import MariaDb
-from tasks.drivers.objects import S3Objects
+from tasks.drivers.objects import S3Bucket
 from tasks.drivers.ports import Aws, DnsZone, EdgeProxy, Host, Kube, Objects, Sql
 from tasks.drivers.ssh import SshHost
 
@@ -123,8 +123,22 @@ class Drivers:
             ),
         )
 
-    def _bucket(self, side: str, bucket: Bucket) -> Objects:
-        return self._once(f"{side} bucket", lambda: S3Objects.open(bucket))
+    def create_target_bucket(self) -> bool:
+        """Make the target's bucket, readable by the shop's pods; whether it was not there."""
+        return self._bucket("target", self._site.target.bucket).create()
+
+    def _bucket(self, side: str, bucket: Bucket) -> S3Bucket:
+        return self._once(
+            f"{side} bucket",
+            lambda: S3Bucket(
+                bucket.name,
+                bucket.credentials_file,
+                profile=bucket.profile,
+                endpoint_url=bucket.endpoint_url,
+                region=bucket.region,
+                ca_file=bucket.ca_file,
+            ),
+        )
 
     def _edge(self, side: str, edge: Edge) -> EdgeProxy:
         scheme, _, rest = edge.runtime.partition("://")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.checks.context import Residency
+from tasks.checks.context import Phase, Residency
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check, in_group, judge
 from tasks.gates.decision import decide as decide_on
@@ -68,7 +68,7 @@ def decide(draft: Draft) -> None:
     place.ledger.append("decision", "gate", dict(draft.figures["decision"]))
 
 
-def residency_context(place: Workplace, phase: str) -> Residency:
+def residency_context(place: Workplace, phase: Phase) -> Residency:
     """What the residency checks see. `phase` is `before-cutover` or `after-finalize`."""
     drivers = place.drivers
     return Residency(

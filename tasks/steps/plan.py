@@ -21,9 +21,7 @@ def draw_up(draft: Draft) -> None:
     place = current()
     surveyed = read_result(place.state, "survey")
     tables = read_tables(place.drivers.source_database(), place.site.source.database.name)
-    plan = draw_up_plan(
-        place.site, last_survey(place), surveyed.findings if surveyed else (), tables
-    )
+    plan = draw_up_plan(place.site, last_survey(place), surveyed.findings if surveyed else (), tables)
     (place.state / PLAN_FILE).write_text(plan.model_dump_json(by_alias=True, indent=1) + "\n")
     text = render(plan)
     draft.figures["page"] = text

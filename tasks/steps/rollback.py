@@ -28,7 +28,9 @@ def require_not_final(draft: Draft) -> None:
             verdict=Verdict.FAIL if final else Verdict.PASS,
             observed=f"finalized at {final[-1].at:%F %T} UTC" if final else "not finalized",
             expected="an exit that has not been finalized",
-            remedy="the source has been stopped: a return is a new exit, the other way round" if final else "",
+            remedy="the source has been stopped: a return is a new exit, the other way round"
+            if final
+            else "",
             severity=Severity.CRITICAL,
         )
     )
