@@ -238,8 +238,8 @@ def _code(error: ClientError) -> str:
 def _of_answer(part: str, operation: str, error: ClientError) -> OutsideError:
     code = _code(error)
     message = str(error.response.get("Error", {}).get("Message", "")).strip()
-    what = f"{operation}: {code}" + (f": {message}" if message else "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    what = f"{operation}: {code or f'HTTP {status}'}" + (f": {message}" if message else "")
     if code in _LOGIN_CODES:
         return LoginRefused(part, what, "check the keys in source.aws.credentials_file")
     if code in _DENIED_CODES:
