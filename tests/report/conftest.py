@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from inventory.models.stage import StageResult
+from tasks.report import Report, build_report
+from tests.report import sample
+
+Build = Callable[[dict[str, StageResult] | None], Report]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """Builds the report of the made-up results, or of those that are given."""
+
+    def built(chosen: dict[str, StageResult] | None = None) -> Report:
+        state = tmp_path / "state"
+        sample.write(state, chosen)
+        return build_report(
+            sample.site(state),
+            ledger=sample.LEDGER,
+            entries=sample.entries(),
+            written_at=sample.START,
+            timings_s={"site_up_s": 71.3},
+        )
+
+    return built

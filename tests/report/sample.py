@@ -1,0 +1,292 @@
+"""A made-up exit, for tests of the report's shape only: none of these figures was ever measured."""
+
+from __future__ import annotations
+
+import math
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from inventory.load import load_site
+from inventory.models.finding import Evidence, Finding, Grade, Severity, Waiver
+from inventory.models.resource import Coverage, CoverageStatus, Resource, Survey
+from inventory.models.site import Site
+from inventory.models.stage import StageResult
+from inventory.models.verdict import Verdict
+from tasks.report import LedgerFigures
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LEDGER = LedgerFigures(
+    path="build/rehearsal/ledger",
+    entries=214,
+    root="5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+    checkpoints=17,
+    key="safe-harbor/ledger/795463d4dd555c4c+aa169b07+ASbMMPuKcrRi7M0/K8x4feKEty7XDm9snNVHE23st7CR",
+)
+_SECONDS = {
+    "survey": 3.4,
+    "plan": 1.1,
+    "prepare": 74.2,
+    "network": 38.0,
+    "move": 52.7,
+    "replay": 121.4,
+    "gate": 4.9,
+    "approve": 0.1,
+    "cutover": 44.6,
+    "finalize": 6.3,
+}
+
+
+def site(state: Path) -> Site:
+    whole = load_site(Path(__file__).parents[1] / "data" / "sites" / "whole.yaml", check_files=False)
+    waiver = Waiver(
+        check="ADM-KVM",
+        subject="*",
+        reason="The rehearsal's nodes are nspawn containers, not KVM guests.",
+        approver="Kari Nordmann",
+        expires=(START + timedelta(days=90)).date(),
+    )
+    return whole.model_copy(update={"state": state, "name": "rehearsal", "waivers": (waiver,)})
+
+
+def finding(code: str, subject: str, verdict: Verdict, observed: str, **more: Any) -> Finding:
+    evidence = Evidence(
+        source=f"ssh {subject} sysctl -a",
+        grade=Grade.E2,
+        observed_at=START,
+        digest="ab" * 32,
+        excerpt="net.ipv4.ip_forward = 1\nnet.bridge.bridge-nf-call-iptables = 1",
+    )
+    return Finding(
+        code=code, subject=subject, verdict=verdict, observed=observed, evidence=(evidence,), **more
+    )
+
+
+def findings() -> dict[str, list[Finding]]:
+    nodes = ("oslo-1", "oslo-2", "oslo-3")
+    return {
+        "survey": [
+            finding(
+                "WRK-PROBE",
+                "deployment/shop/legacy-mailer",
+                Verdict.WARN,
+                "has no readiness probe",
+                expected="every container has a readiness probe",
+                remedy="add readinessProbe to the container `mailer`",
+            )
+        ],
+        "prepare": [
+            finding(
+                "ADM-KVM",
+                node,
+                Verdict.FAIL,
+                "systemd-detect-virt says systemd-nspawn",
+                expected="kvm",
+                remedy="run the node as a KVM guest",
+                severity=Severity.CRITICAL,
+                waived_by="Kari Nordmann",
+            )
+            for node in nodes
+        ]
+        + [finding("ADM-CLOCK", node, Verdict.PASS, "the clock is 3 ms off") for node in nodes],
+        "network": [
+            finding("NET-PATH", f"{a} -> {b}", Verdict.PASS, "20 of 20 answered, 1450 bytes unfragmented")
+            for a in nodes
+            for b in nodes
+        ],
+        "move": [finding("MOV-TABLES", "shop", Verdict.PASS, "6 tables, 40 312 rows, all checksums equal")],
+        "gate": [
+            finding("LAT-P99", "*", Verdict.PASS, "ratio 0.71, upper bound 0.78, margin 1.15"),
+            finding(
+                "DAT-03",
+                "10.60.0.11:3306",
+                Verdict.PASS,
+                "one replica, in Oslo",
+                severity=Severity.CRITICAL,
+            ),
+        ],
+        "cutover": [finding("CUT-STEP", "50 %", Verdict.PASS, "0 errors of 1 004 requests")],
+    }
+
+
+def figures() -> dict[str, dict[str, Any]]:
+    dice = random.Random(7)  # noqa: S311 - figures for a test, no secret
+    rounds = [
+        {
+            "round": number,
+            "side": side,
+            "route": route,
+            "requests": 5000,
+            "errors": 0,
+            "p50_ms": 9 * k * dice.uniform(0.95, 1.05),
+            "p95_ms": 24 * k * dice.uniform(0.9, 1.1),
+            "p99_ms": 51 * k * dice.uniform(0.85, 1.15),
+        }
+        for number in range(1, 9)
+        for side, k in (("source", 1.0), ("target", 0.72))
+        for route in ("*", "/product/{id}")
+    ]
+    curve = {
+        side: {"*": [(p, k * 6 * math.exp(-0.72 * math.log10(1.0001 - p / 100) * 1.3)) for p in _PERCENTILES]}
+        for side, k in (("source", 1.4), ("target", 1.0))
+    }
+    return {
+        "survey": {"resources": 3, "services": {"ec2": 3}, "regions": ["us-east-1"], "complete": True},
+        "prepare": {
+            "node_seconds": {"oslo-1": 73.8, "oslo-2": 41.2, "oslo-3": 44.0},
+            "changes_by_phase": {"kernel profile": 42, "containerd": 15, "etcd": 6, "kubeadm": 9},
+        },
+        "network": {
+            "data_plane": {
+                "userspace": {"requests_per_s": 4120.4, "cpu_us_per_request": 212.5},
+                "iptables": {"requests_per_s": 17_850.2, "cpu_us_per_request": 48.1},
+            }
+        },
+        "move": {
+            "images": {"count": 4, "bytes": 61_341_220},
+            "objects": {"applied": 23, "stripped": 118},
+            "database": {"tables": 6, "rows": 40312, "lag_s": 0.4, "checksums_equal": True},
+            "bucket": {"count": 512, "bytes": 18_874_368},
+        },
+        "replay": {
+            "rate_rps": 500.0,
+            "seed": 1,
+            "rounds_run": 8,
+            "runs_discarded": 1,
+            "rounds": rounds,
+            "curves_ms": curve,
+            "bodies": {"compared": 912, "same": 912, "different": 0, "varying": 40, "first_differences": []},
+        },
+        "gate": {
+            "latency": {"verdict": "pass", "reasons": [], "looks": [], "routes": _routes()},
+            "decision": {"go": True, "digest": "cd" * 32, "reasons": [], "findings": 21, "waivers": []},
+        },
+        "approve": {
+            "digest": "cd" * 32,
+            "approver": "Kari Nordmann",
+            "reason": "standing approval of the rehearsal",
+            "how": "standing, from the site file",
+        },
+        "cutover": {
+            "write_freeze_s": 0.84,
+            "steps": [
+                {"percent": p, "at": (_at("cutover") + timedelta(seconds=s)).isoformat(), "requests": 1003}
+                | {"errors": 0, "target_requests": 10 * p, "fallbacks": 0}
+                for p, s in ((0, 5), (1, 11), (10, 17), (50, 23), (100, 29), (100, 36))
+            ],
+        },
+        "finalize": {"stopped": ["deployment/shop/shop", "i-0a1b2c3d4e5f60001"]},
+        "customers": {
+            "requests": 9120,
+            "failed": 0,
+            "orders_placed": 431,
+            "orders_lost": 0,
+            "orders_doubled": 0,
+            "timeline": [
+                {"t_s": _at("cutover").timestamp() + s, "rps": rps, "failed": 0, "site": where}
+                for s in range(45)
+                for where, rps in (("aws", 200 * (1 - _share(s))), ("oslo", 200 * _share(s)))
+            ],
+        },
+    }
+
+
+_PERCENTILES = (0.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.95, 100.0)
+
+
+def _share(second: int) -> float:
+    return next((p / 100 for p, end in ((0, 5), (1, 11), (10, 17), (50, 23)) if second < end), 1.0)
+
+
+def _routes() -> dict[str, Any]:
+    return {
+        route: {
+            name: {
+                "verdict": "pass",
+                "reason": "",
+                "rounds": 8,
+                "margin": margin,
+                "ratio": ratio,
+                "lower": ratio * 0.95,
+                "upper": ratio * 1.06,
+                "sigma_d": 0.04,
+                "rounds_needed": 6,
+                "source_ms": 9.0,
+                "target_ms": 9.0 * ratio,
+            }
+            for name, margin, ratio in (("p50", 0.05, 0.72), ("p95", 0.1, 0.74), ("p99", 0.15, 0.71))
+        }
+        for route in ("*", "/product/{id}")
+    } | {
+        "/": {
+            "p99": {"verdict": "nodata", "reason": "too few requests", "rounds": 8, "margin": 0.15}
+            | dict.fromkeys(("ratio", "lower", "upper", "sigma_d", "rounds_needed", "source_ms", "target_ms"))
+        }
+    }
+
+
+def _at(name: str) -> datetime:
+    names = list(_SECONDS)
+    return START + timedelta(seconds=sum(_SECONDS[n] + 0.5 for n in names[: names.index(name)]))
+
+
+def results() -> dict[str, StageResult]:
+    found, recorded = findings(), figures()
+    out = {
+        name: StageResult(
+            name=name,
+            verdict=Verdict.WARN if name == "survey" else Verdict.PASS,
+            started_at=_at(name),
+            seconds=seconds,
+            changes=72 if name == "prepare" else 0,
+            findings=tuple(found.get(name, ())),
+            figures=recorded.get(name, {}),
+        )
+        for name, seconds in _SECONDS.items()
+    }
+    out["customers"] = StageResult(
+        name="customers",
+        verdict=Verdict.PASS,
+        started_at=_at("cutover"),
+        seconds=50.0,
+        figures=recorded["customers"],
+    )
+    return out
+
+
+def entries() -> list[dict[str, Any]]:
+    begin = _at("cutover")
+
+    def entry(index: int, kind: str, subject: str, at_s: float, **body: Any) -> dict[str, Any]:
+        at = (begin + timedelta(seconds=at_s)).isoformat()
+        return {"index": index, "kind": kind, "subject": subject, "at": at, "body": body}
+
+    return [
+        entry(200, "intent", "database/changeover", 29.2),
+        entry(201, "outcome", "database/changeover", 30.1, intent=200, done=True),
+        entry(202, "intent", "dns/set", 36.1),
+        entry(203, "outcome", "dns/set", 36.2, intent=202, done=True),
+    ]
+
+
+def write(state: Path, chosen: dict[str, StageResult] | None = None) -> None:
+    """Lay the made-up results out as the stages leave them."""
+    (state / "stages").mkdir(parents=True)
+    for name, result in (results() if chosen is None else chosen).items():
+        (state / "stages" / f"{name}.json").write_text(result.model_dump_json())
+    survey = Survey(
+        site="rehearsal",
+        observed_at=START.isoformat(),
+        resources=tuple(
+            Resource(service=service, region="us-east-1", kind="instance", id=f"i-{n}")
+            for n, service in enumerate(("ec2", "ec2", "rds"))
+        ),
+        coverage=(
+            Coverage(
+                service="ec2", region="us-east-1", operation="DescribeInstances", status=CoverageStatus.OK
+            ),
+            Coverage(service="rds", region="eu-north-1", operation="x", status=CoverageStatus.EMPTY),
+        ),
+    )
+    (state / "survey.json").write_text(survey.model_dump_json(by_alias=True))
