@@ -12,7 +12,7 @@ from tasks.steps.workplace import opened
 
 @flow(name="finalize")
 def finalize(site: str, dry_run: bool = False) -> StageResult:
-    """Stop the source. Refused before the soak is over, and where the cutover was not done or was taken back."""
+    """Stop the source. Refused before the soak is over, and where no cutover stands."""
     with opened(site), stage("finalize", dry_run=dry_run) as draft:
         steps.require_soaked(draft)
         if dry_run:

@@ -78,7 +78,7 @@ def server(home: Path) -> Iterator[Server]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # Ctrl-C at the terminal is for us: the server must outlive our cleaning up
+            start_new_session=True,  # Ctrl-C is for us: the server must outlive our cleaning up
         )
     try:
         _wait_until_healthy(api_url, process, log_path)

@@ -96,8 +96,8 @@ def rehearse_exit(
     if as_json:
         print_json(report)
     sys.stderr.write(
-        f"rehearsal: {report['verdict']}; site up in {up.seconds['all']:.0f} s, exit done after {exit_s:.0f} s, "
-        f"with teardown {seconds:.0f} s\n{out / 'report.html'}\n"
+        f"rehearsal: {report['verdict']}; site up in {up.seconds['all']:.0f} s, exit done "
+        f"after {exit_s:.0f} s, with teardown {seconds:.0f} s\n{out / 'report.html'}\n"
     )
     return code
 

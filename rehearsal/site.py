@@ -52,8 +52,10 @@ def prepare(steps: Steps, ready_parts: Path | None = None) -> Path:
     return parts.ready(ready_parts) if ready_parts is not None else parts.build(steps)
 
 
-def up(steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None) -> Site:
-    """Build the site. Raises AlreadyUp, and what `prepare` and the pieces raise."""
+def up(
+    steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None, *, out: Path
+) -> Site:
+    """Build the site; what its exit leaves goes to `out`. Raises AlreadyUp, and what `prepare` and the pieces raise."""
     plan = plan or Plan()
     refuse_second(plan)
     programs = prepare(steps, ready_parts)
@@ -64,7 +66,7 @@ def up(steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None) 
     state = _claim(plan)
     pool = ThreadPoolExecutor(max_workers=3)
     try:
-        return _raise(plan, state, programs, steps, pool)
+        return _raise(plan, state, programs, steps, pool, out)
     except BaseException:
         steps.step("taking down what was made")
         state.close()
@@ -104,7 +106,9 @@ def _claim(plan: Plan) -> State:
     return state
 
 
-def _raise(plan: Plan, state: State, programs: Path, steps: Steps, pool: ThreadPoolExecutor) -> Site:
+def _raise(
+    plan: Plan, state: State, programs: Path, steps: Steps, pool: ThreadPoolExecutor, out: Path
+) -> Site:
     from rehearsal import services
     from rehearsal.services.shop import publish
     from rehearsal.services.site_file import write_site_file
@@ -131,7 +135,7 @@ def _raise(plan: Plan, state: State, programs: Path, steps: Steps, pool: ThreadP
     _first_failure([pool.submit(timed, name, work) for name, work in pieces.items()])
     steps.step("the shop on the source cluster")
     timed("shop", lambda: publish(plan, plan.aws_kubeconfig))
-    write_site_file(plan, programs)
+    write_site_file(plan, programs, out)
     seconds["all"] = round(time.monotonic() - began, 1)
     return Site(plan, plan.site / "site.yaml", programs, seconds)
 

@@ -90,7 +90,9 @@ def timeline(requests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     seconds: dict[int, dict[str, Any]] = {}
     for each in requests:
         at = int(each["t"])
-        bucket = seconds.setdefault(at, {"at": at, "requests": 0, "failed": 0, "sites": {}, "slowest_ms": 0.0})
+        bucket = seconds.setdefault(
+            at, {"at": at, "requests": 0, "failed": 0, "sites": {}, "slowest_ms": 0.0}
+        )
         bucket["requests"] += 1
         bucket["failed"] += _failed(each)
         bucket["slowest_ms"] = max(bucket["slowest_ms"], round(float(each["ms"]), 1))

@@ -15,7 +15,7 @@ def register(app: App) -> None:
 
 
 def doctor(*, json: bool = False) -> int:
-    """Examine this machine for a rehearsal, one line each with the remedy. Changes nothing; exit 3 on a failure.
+    """Examine this machine for a rehearsal, one line each with the remedy. Changes nothing.
 
     Example: safe-harbor doctor
     """

@@ -8,7 +8,7 @@ from flows.cli import audit, machine, rehearse, stages, standalone
 
 app = App(
     name="safe-harbor",
-    help="Move a Kubernetes shop from AWS to KVM servers in Oslo, with a trail that an auditor can verify.\n\n"
+    help="Move a Kubernetes shop from AWS to KVM servers in Oslo, with a trail that auditors can verify.\n\n"
     "Example: safe-harbor rehearse   (a whole site and the whole exit, on this machine)\n\n"
     "Example: safe-harbor run oslo   (the exit of the site inventory/sites/oslo)",
     version_flags=["--version"],

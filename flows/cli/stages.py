@@ -107,7 +107,7 @@ def finalize(site: Site, options: Common = NO_OPTIONS) -> int:
 
 
 def run(site: Site, options: Common = NO_OPTIONS, *, resume: bool = False) -> int:
-    """Run the whole exit: survey, plan, prepare, network, move, replay, gate, approve, cutover, finalize, report.
+    """Run the whole exit: survey, plan, prepare, network, move, replay, gate, approve, cutover, finalize.
 
     Example: safe-harbor run oslo --resume
 

@@ -56,7 +56,7 @@ def replay_run(
 ) -> int:
     """Replay a capture against one URL; only loopback and allowed addresses are loaded.
 
-    Example: safe-harbor replay run --capture access.log --target http://127.0.0.1:8080 --rate 500 --out build/r
+    Example: safe-harbor replay run --capture access.log --target http://127.0.0.1:8080 --rate 500 --out r
 
     Parameters
     ----------

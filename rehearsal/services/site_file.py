@@ -24,19 +24,19 @@ _HEADING = (
 )
 
 
-def write_site_file(plan: Plan, programs: Path) -> Site:
+def write_site_file(plan: Plan, programs: Path, out: Path) -> Site:
     """Write `plan.site`/site.yaml and return it as `load_site` reads it. Raises BadInput where it refuses.
 
-    `programs` is the folder of the built programs. Files that stages write later (the target's kubeconfig,
-    the capture) need not be there.
+    `programs` is the folder of the built programs, `out` becomes the site's state folder. Files that stages
+    write later (the target's kubeconfig, the capture) need not be there.
     """
     path = plan.site / "site.yaml"
-    text = _HEADING + yaml.safe_dump(declaration(plan, programs), sort_keys=False, allow_unicode=True)
+    text = _HEADING + yaml.safe_dump(declaration(plan, programs, out), sort_keys=False, allow_unicode=True)
     write_private(path, text.encode())
     return load_site(path, check_files=False)
 
 
-def declaration(plan: Plan, programs: Path) -> dict[str, Any]:
+def declaration(plan: Plan, programs: Path, out: Path) -> dict[str, Any]:
     """The content of the site file."""
     expires = (datetime.now(UTC) + timedelta(days=WAIVER_DAYS)).date()
     return {
@@ -45,7 +45,7 @@ def declaration(plan: Plan, programs: Path) -> dict[str, Any]:
         "controller": "Fjordshop AS",
         "profile": "article-2016",
         "policy": "safe-harbor-2015",
-        "state": str(plan.state / "work"),
+        "state": str(out),
         "source": _source(plan),
         "target": _target(plan, programs),
         "dns": {

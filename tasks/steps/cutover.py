@@ -54,7 +54,7 @@ def show_steps() -> None:
 
 @task(name="judge baseline", cache_policy=NO_CACHE)
 def judge_baseline(draft: Draft) -> None:
-    """Wait for live traffic, and take what it counts before anything is shifted. Raises Halt without traffic."""
+    """Wait for live traffic, and judge it before anything is shifted. Raises Halt without traffic."""
     place = current()
     draft.figures["started_at"] = place.clock.now().isoformat()
     draft.figures["steps"] = []

@@ -137,8 +137,8 @@ def _running(place: Workplace) -> list[tuple[str, str, str, int]]:
 
 
 def _instances(place: Workplace) -> list[tuple[str, str, str]]:
-    """(region, kind, id) of what still runs of the exit: the servers with the addresses of the source cluster's
-    nodes, and the instances that hold the database. Others of the account are not ours to stop."""
+    """(region, kind, id) of what still runs of the exit: the servers with the addresses of the source
+    cluster's nodes, and the instances that hold the database. Others are not ours to stop."""
     aws, region = place.drivers.aws(), place.site.source.aws.home_region
     nodes = {
         str(address["address"])

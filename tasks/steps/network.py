@@ -93,7 +93,7 @@ def _measured(place: Workplace, ours: Probes, theirs: Probes) -> dict[str, dict[
 
 
 def _wait_until_ready(place: Workplace, kube: Kube) -> float:
-    """Until every declared node is Ready; the seconds it took. Raises OutsideError naming those that are not."""
+    """Until every declared node is Ready; the seconds it took. Raises OutsideError, naming the others."""
     wanted = {node.name for node in place.site.target.nodes}
     start = time.monotonic()
     while True:

@@ -1,4 +1,4 @@
-"""The data services of the target and its edge, designed from the site file; files are read, hosts not touched."""
+"""The data services of the target and its edge, designed from the site file; no host is touched."""
 
 from __future__ import annotations
 

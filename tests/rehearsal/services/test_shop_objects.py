@@ -69,8 +69,8 @@ def test_no_password_stands_outside_of_the_secret(plan: Plan) -> None:
     assert holders == ["Secret"]
 
 
-def test_the_site_file_is_taken_by_the_loader_and_holds_no_secret(plan: Plan) -> None:
-    site = write_site_file(plan, Path("/opt/programs"))
+def test_the_site_file_is_taken_by_the_loader_and_holds_no_secret(plan: Plan, tmp_path: Path) -> None:
+    site = write_site_file(plan, Path("/opt/programs"), tmp_path / "out")
     text = (plan.site / "site.yaml").read_text()
     for secret in plan.secrets.iterdir():
         for line in secret.read_text().splitlines():
