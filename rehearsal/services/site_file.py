@@ -65,7 +65,7 @@ def declaration(plan: Plan, programs: Path, out: Path) -> dict[str, Any]:
             "rate_rps": 500.0,
             "requests_per_round": 5000,
             "rounds": 12,
-            "connections": 64,
+            "connections": 256,  # both sides may stall for half a second without a backlog
             "seed": 1,
         },
         "cutover": {

@@ -9,7 +9,9 @@ from inventory.models.verdict import Verdict
 
 CODE = "CUT-SHIFT"
 
-Counters = Mapping[str, Mapping[str, int]]  # side -> {requests, errors, fallbacks} cumulative, {servers_up} now
+Counters = Mapping[
+    str, Mapping[str, int]
+]  # side -> {requests, errors, fallbacks} cumulative, {servers_up} now
 CUMULATIVE = ("requests", "errors", "fallbacks")
 
 

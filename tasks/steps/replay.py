@@ -11,10 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from inventory.models.site import Site
 from inventory.models.verdict import Verdict
 from tasks.gates.latency_campaign import judged_campaign
-from tasks.replay.capture import read_capture
-from tasks.replay.rounds import Campaign, Pair
-from tasks.replay.run import Options
-from tasks.replay.target_url import endpoint_of
+from tasks.replay.rounds import campaign_of
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import current
 
@@ -30,23 +27,19 @@ def replay_rounds(draft: Draft) -> None:
     place = current()
     rules = place.site.replay
     urls = {"source": place.site.source.edge.url, "target": place.site.target.edge.url}
-    allow = _named_hosts(place.site)
-    campaign = Campaign(
-        capture=read_capture(rules.capture),
-        endpoints={side: endpoint_of(url, allow) for side, url in urls.items()},
-        out_dir=place.state / "replay",
-        rate_rps=rules.rate_rps,
-        requests=rules.requests_per_round,
-        planned=rules.rounds,
-        seed=rules.seed,
-        options=Options(connections=rules.connections, allow=allow),
+    campaign = campaign_of(
+        rules,
+        urls,
+        place.state / "replay",
+        allow=_named_hosts(place.site),
+        slo_ms=place.site.latency.ceiling_ms,
     )
 
-    def told(pair: Pair) -> None:
-        place.progress.step(f"round {pair.number} of at most {rules.rounds}", pair.number, rules.rounds)
+    def told(number: int, side: str, done: int, planned: int) -> None:
+        place.progress.step(f"round {number} of at most {rules.rounds}, {side}", done, planned)
 
-    place.progress.step(f"round 1 of at most {rules.rounds}", 0, rules.rounds)
-    verdict = judged_campaign(campaign, place.site.latency, told)
+    campaign.on_progress = told
+    verdict = judged_campaign(campaign, place.site.latency)
     rounds = campaign.rounds_file()
     (place.state / ROUNDS_FILE).write_text(json.dumps(rounds, indent=1) + "\n")
     draft.figures |= {"rate_rps": rules.rate_rps, "seed": rules.seed} | campaign.summary()
