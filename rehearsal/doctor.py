@@ -22,7 +22,7 @@ from rehearsal.plan import Plan
 
 GIB = 1 << 30
 _TRIAL_S = 5.0
-_INOTIFY = 115
+_INOTIFY_A_NODE = 18  # counted: 13 a worker, 26 a control plane
 _DISK_GIB, _DISK_BUILD_GIB, _MEMORY_GIB = 3, 6, 6
 
 
@@ -140,14 +140,15 @@ def _inotify(plan: Plan) -> Observation:
     if _is_up(plan):
         return Observation("inotify", Level.OK, "in use by the rehearsal that is up")
     limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
-    return _judged_inotify(limit, _inotify_used())
+    return _judged_inotify(limit, _inotify_used(), len((*plan.aws_nodes, *plan.oslo_nodes)))
 
 
-def _judged_inotify(limit: int, used: int) -> Observation:
+def _judged_inotify(limit: int, used: int, machines: int) -> Observation:
+    needed = _INOTIFY_A_NODE * machines
     text = f"{used} of {limit} instances of root are in use"
-    if limit - used >= _INOTIFY:
+    if limit - used >= needed:
         return Observation("inotify", Level.OK, text)
-    remedy = f"{_INOTIFY} are needed: sysctl -w fs.inotify.max_user_instances=512"
+    remedy = f"{needed} more are needed: sysctl -w fs.inotify.max_user_instances=512"
     return Observation("inotify", Level.FAIL, text, remedy)
 
 

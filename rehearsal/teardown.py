@@ -16,6 +16,8 @@ from rehearsal.plan import Machine, Plan
 from rehearsal.state import MARK, State, start_of
 from tasks.drivers.errors import OutsideError
 
+NSPAWN = Path("/run/systemd/nspawn")
+
 
 def down(plan: Plan, say: Callable[[str], None] = lambda _: None) -> list[str]:
     """Remove the whole site; answers what was removed, in words. Raises OutsideError for what stays."""
@@ -29,6 +31,8 @@ def down(plan: Plan, say: Callable[[str], None] = lambda _: None) -> list[str]:
     say("removing mounts, networks and cgroups")
     removed += [f"mount {target}" for target in unmount_below(plan.state)]
     removed += _remove_networks(plan, state)
+    for machine in machines:
+        _forget_machine(machine)
     stuck = cgroups.remove(plan)
     if stuck:
         raise OutsideError("cgroups", f"processes still live in {stuck[0]}", "run the command again")
@@ -56,9 +60,18 @@ def remove_nodes(plan: Plan, state: State, machines: Iterable[Machine]) -> None:
         unmount_below(node_root.folder(plan, machine))
         if netns.exists(machine.netns):
             netns.ip("netns", "del", machine.netns)
+        _forget_machine(machine)
         shutil.rmtree(node_root.folder(plan, machine), ignore_errors=True)
         state.forget("process", machine.name)
         state.forget("netns", machine.netns)
+
+
+def _forget_machine(machine: Machine) -> None:
+    """What systemd-nspawn leaves below /run when it is killed itself: empty folders and a lock."""
+    for kind in ("propagate", "unix-export"):
+        folder = NSPAWN / kind / machine.netns
+        with contextlib.suppress(FileNotFoundError):
+            folder.rmdir()
 
 
 def unmount_below(top: Path) -> list[str]:

@@ -17,17 +17,16 @@ _RENAMED = (
 
 
 def scratch_plan(state: Path = Path("/var/lib/safe-harbor/rehearsal-trial")) -> Plan:
-    """The plan of the trial site."""
+    """The plan of the trial site: two nodes on the AWS side, one in Oslo."""
     plan = Plan(state=state)
     changed: dict[str, Any] = {}
     for field in fields(plan):
         value = getattr(plan, field.name)
         if isinstance(value, str):
             changed[field.name] = _renamed(value)
-    for side in ("aws_nodes", "oslo_nodes"):
-        changed[side] = tuple(
-            Machine(f"t-{machine.name}", _renamed(machine.address)) for machine in getattr(plan, side)
-        )
+    for side, count in (("aws_nodes", 2), ("oslo_nodes", 1)):
+        machines = getattr(plan, side)[:count]
+        changed[side] = tuple(Machine(f"t-{each.name}", _renamed(each.address)) for each in machines)
     return replace(plan, **changed)
 
 

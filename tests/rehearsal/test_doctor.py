@@ -34,7 +34,7 @@ def test_memory_is_judged_by_what_is_free(kib: int, level: str) -> None:
 
 @pytest.mark.parametrize(("limit", "used", "level"), [(128, 0, "ok"), (128, 40, "fail"), (8192, 900, "ok")])
 def test_inotify_instances_must_suffice(limit: int, used: int, level: str) -> None:
-    found = doctor._judged_inotify(limit, used)
+    found = doctor._judged_inotify(limit, used, 6)
     assert found.level == level
     assert (f"{used} of {limit}") in found.observed
     assert (level == "ok") == (found.remedy == "")

@@ -9,6 +9,7 @@ from pathlib import Path
 from rehearsal import cgroups
 from rehearsal.plan import Plan
 from rehearsal.state import MARK
+from rehearsal.teardown import NSPAWN
 
 # Counters and gauges of the kernel: they change by themselves.
 _VOLATILE = re.compile(
@@ -36,6 +37,7 @@ def snapshot(plan: Plan) -> dict[str, list[str]]:
         ),
         "processes": sorted(_marked(plan)),
         "files": [str(plan.state)] if plan.state.exists() else [],
+        "nspawn": sorted(str(path) for path in NSPAWN.glob("*/*") if path.parent.name != "locks"),
     }
 
 

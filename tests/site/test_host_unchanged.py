@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rehearsal import nodes, site, teardown
+from rehearsal import doctor, netns, nodes, site, teardown
 from rehearsal.plan import Plan
 from rehearsal.state import State
 from tests.rehearsal.scratch import scratch_plan
@@ -26,7 +26,8 @@ from tests.rehearsal.scratch import scratch_plan
 class Quiet:
     def step(self, text, done=0, total=0): pass
 
-site.up(Quiet(), plan=scratch_plan())
+plan = scratch_plan()
+site.up(Quiet(), plan=plan, out=plan.state / "out")
 """
 
 
@@ -37,20 +38,21 @@ class Quiet:
 
 @pytest.fixture
 def plan() -> Iterator[Plan]:
+    """A trial site of three nodes: it fits beside a whole one."""
     plan = scratch_plan()
     teardown.down(plan)
     # The first use of a table or a namespace loads parts of the kernel that add sysctls of their own.
-    assert site.doctor.examine(plan, will_build=False)
+    assert doctor.examine(plan, will_build=False)
     yield plan
     teardown.down(plan)
 
 
 def test_up_and_down_leave_nothing(plan: Plan) -> None:
     before = snapshot(plan)
-    raised = site.up(Quiet(), plan=plan)
+    raised = site.up(Quiet(), plan=plan, out=plan.state / "out")
     assert raised.site_file.is_file()
     with pytest.raises(site.AlreadyUp) as refused:
-        site.up(Quiet(), plan=plan)
+        site.up(Quiet(), plan=plan, out=plan.state / "out")
     assert refused.value.remedy.endswith("safe-harbor rehearse down")
     removed = site.down(Quiet(), plan)
     assert f"network namespace {plan.wan_netns}" in removed
@@ -86,8 +88,6 @@ def test_an_interrupt_removes_what_was_made(plan: Plan) -> None:
 
 
 def test_a_dead_node_and_a_lost_record_are_cleaned_up(plan: Plan) -> None:
-    from rehearsal import netns
-
     before = snapshot(plan)
     state = State(plan)
     state.claim()
