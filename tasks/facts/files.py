@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from inventory.models.command import Script, Shellable
 from tasks.facts.asked import Asked, fields
 
+# openssl digests with the processor's own instructions, five times as fast as sha256sum; a bare host need not
+# have it. For small files its start costs more than it saves.
 _PROGRAM = """
+digest_of() {
+  if [ "$(stat -c %s "$1")" -gt 1000000 ] && command -v openssl >/dev/null; then
+    openssl dgst -sha256 -r < "$1"
+  else sha256sum < "$1"
+  fi
+}
 for path do
   if [ -L "$path" ]; then printf '%s\\tlink\\t%s\\t\\n' "$path" "$(readlink "$path")"
   elif [ -f "$path" ]; then
-    digest=$(sha256sum < "$path") || exit 1
+    digest=$(digest_of "$path") || exit 1
     printf '%s\\tfile\\t%s\\t%s\\n' "$path" "${digest%% *}" "$(stat -c %a "$path")"
   elif [ -e "$path" ]; then printf '%s\\tother\\t\\t\\n' "$path"
   else printf '%s\\tmissing\\t\\t\\n' "$path"

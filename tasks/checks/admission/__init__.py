@@ -1,1 +1,1 @@
-"""May these hosts become nodes? One file a check; `looking` asks every host and makes findings of the answers."""
+"""May these hosts become nodes? One file a check; `looking` asks the hosts and makes findings of answers."""

@@ -14,18 +14,25 @@ from tasks.checks.admission.looking import Judged, answers, finding, unseen
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
 from tasks.drivers.errors import OutsideError
-from tasks.facts import memory, sysctl
+from tasks.facts import memory, modules, sysctl
 from tasks.operations.sysctl import PATH, differing
 
 CODE = "TUN-LIVE"
 
 
-def judge(profile: Profile, live: Mapping[str, sysctl.Setting], processors: int) -> Judged:
-    """Settings that differ and cannot be set here, each with what it has and what it should have."""
+def judge(
+    profile: Profile, live: Mapping[str, sysctl.Setting], processors: int, *, loadable: bool = False
+) -> Judged:
+    """Settings that differ and cannot be set here, each with what it has and what it should have.
+
+    `loadable`: a module of the profile is yet to be loaded, and will bring settings that are missing now.
+    """
     stuck, open_ = [], []
     for rule, value in differing(profile, live, processors):
         setting = live[rule.key]
-        if setting.value is None:
+        if setting.value is None and loadable:
+            open_.append(rule.key)
+        elif setting.value is None:
             stuck.append(f"{rule.key} does not exist here (wanted {value})")
         elif not setting.writable:
             stuck.append(f"{rule.key} is {setting.value} and read-only (wanted {value})")
@@ -46,12 +53,14 @@ def run(context: Admission) -> Iterable[Finding]:
     """Judge every host."""
     profile = load_profile(context.site.profile)
     settings, size = sysctl.ask(profile.keys), memory.ask()
+    wanted = modules.ask(profile.modules)
     expected = f"profile {profile.name} can be set"
-    for name, facts in answers(context, (settings, size)).items():
+    for name, facts in answers(context, (settings, size, wanted)).items():
         try:
             if isinstance(facts, OutsideError):
                 raise facts
-            said = judge(profile, facts.of(settings), facts.of(size).processors)
+            loadable = modules.State.LOADABLE in facts.of(wanted).values()
+            said = judge(profile, facts.of(settings), facts.of(size).processors, loadable=loadable)
         except OutsideError as error:
             yield unseen(CODE, name, expected, Severity.MEDIUM, error)
             continue

@@ -1,0 +1,212 @@
+"""What each admission check says of what it sees, and that it never passes what it did not see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inventory.models.command import Shellable
+from inventory.models.verdict import Verdict
+from inventory.profile import load_profile
+from tasks.checks.admission import clock, cpu, kernel, memory, mtu, ports, steal, swap, tuning, unique, virt
+from tasks.checks.context import Admission
+from tasks.checks.registry import in_group, judge
+from tasks.drivers.errors import HostUnreachable
+from tasks.drivers.ports import Output
+from tasks.facts.cpu import CpuWindow
+from tasks.facts.interfaces import Interface
+from tasks.facts.machine_id import Identity
+from tasks.facts.memory import Memory
+from tasks.facts.modules import State
+from tasks.facts.os_release import System
+from tasks.facts.ports import Listener
+from tasks.facts.sysctl import Setting
+from tasks.facts.virtualization import Virtualization
+from tests.facts.test_recorded import KVM
+from tests.operations.places import site
+
+SYSTEM = System("debian", "12", "Debian GNU/Linux 12", "6.1.0-18-amd64", "x86_64")
+PROFILE = load_profile("article-2016")
+
+
+class Clock:
+    def now(self) -> datetime:
+        return datetime(2026, 11, 23, tzinfo=UTC)
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("a check does not sleep")
+
+
+class Dead:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
+        raise HostUnreachable(self.name, "no SSH at 10.60.0.11:22: Connection refused", "check that it is up")
+
+
+class Babbling(Dead):
+    def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
+        return Output(0, "\x1b[31mnonsense\x1b[0m", "", 0.0)
+
+
+@pytest.mark.parametrize("kind", [Dead, Babbling])
+def test_a_host_that_cannot_be_seen_is_an_error_for_every_check(kind: Any) -> None:
+    hosts: Mapping[str, Any] = {name: kind(name) for name in ("oslo-1", "oslo-2", "oslo-3")}
+    checks = in_group("admission")
+    findings = judge(checks, Admission(site(), hosts, Clock()))
+    assert len(findings) == 3 * len(checks)
+    assert {finding.verdict for finding in findings} == {Verdict.ERROR}
+    assert all(finding.remedy and "\x1b" not in finding.observed for finding in findings)
+
+
+def test_every_admission_check_is_registered() -> None:
+    codes = {check.code for check in in_group("admission")}
+    assert codes >= {
+        "ADM-VIRT", "ADM-STEAL", "ADM-KERNEL", "ADM-CLOCK", "ADM-MEM", "ADM-CPU", "ADM-SWAP", "ADM-PORTS",
+        "ADM-UNIQUE", "ADM-MTU", "TUN-LIVE",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("over", "verdict"),
+    [
+        ({}, Verdict.PASS),
+        ({"detect_vm": "amazon", "dmi_vendor": "Amazon EC2", "dmi_product": "m5"}, Verdict.PASS),
+        ({"dmi_vendor": "", "dmi_product": "", "clocksources": "tsc"}, Verdict.INCONCLUSIVE),
+        ({"detect_vm": "xen"}, Verdict.FAIL),
+        ({"detect_vm": "vmware"}, Verdict.FAIL),
+        ({"detect_vm": "none"}, Verdict.FAIL),
+        ({"detect_container": "openvz"}, Verdict.FAIL),
+        ({"detect_container": "lxc"}, Verdict.FAIL),
+        ({"detect_container": "systemd-nspawn"}, Verdict.FAIL),
+        ({"detect_container": "docker"}, Verdict.FAIL),
+        ({"openvz": "yes"}, Verdict.FAIL),
+        ({"kthreadd": "no"}, Verdict.FAIL),  # a container that hides its name
+    ],
+)
+def test_only_kvm_by_two_signs_passes(over: dict[str, str], verdict: Verdict) -> None:
+    said = virt.judge("oslo-1", Virtualization({**KVM, **over}))
+    assert said.verdict is verdict
+    assert bool(said.remedy) is (verdict is not Verdict.PASS)
+
+
+@given(st.integers(100, 10**6), st.integers(0, 10**6))
+def test_steal(total: int, stolen: int) -> None:
+    said = steal.judge("h", CpuWindow(total, min(stolen, total)))
+    assert (said.verdict is Verdict.PASS) is (min(stolen, total) / total < 0.02)
+
+
+def test_a_window_without_ticks_is_no_data() -> None:
+    assert steal.judge("h", CpuWindow(3, 0)).verdict is Verdict.NODATA
+
+
+def test_kernel() -> None:
+    good = {"vxlan": State.PRESENT, "br_netfilter": State.LOADABLE}
+    assert kernel.judge(SYSTEM, good, (4, 19)).verdict is Verdict.PASS
+    assert "older than 6.2" in kernel.judge(SYSTEM, good, (6, 2)).observed
+    lacking = kernel.judge(SYSTEM, {**good, "vxlan": State.MISSING}, (4, 19))
+    assert (lacking.verdict, lacking.observed) == (Verdict.FAIL, "the kernel lacks vxlan")
+    arm = System("debian", "12", "Debian", "6.1.0", "aarch64")
+    assert kernel.judge(arm, good, (4, 19)).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "doubt_s", "synchronized", "verdict"),
+    [
+        (0.01, 0.01, True, Verdict.PASS),
+        (0.01, 0.01, False, Verdict.WARN),
+        (-3600.0, 0.05, True, Verdict.FAIL),
+        (0.4, 0.3, True, Verdict.INCONCLUSIVE),
+        (0.6, 0.3, True, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_clock(offset_s: float, doubt_s: float, synchronized: bool, verdict: Verdict) -> None:
+    assert clock.judge(offset_s, doubt_s, synchronized).verdict is verdict
+
+
+class Drifting(Dead):
+    """A host whose clock is an hour ahead, asked by the real question's shape."""
+
+    def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
+        words = command.arguments  # type: ignore[attr-defined]  # gather sends a Script
+        ahead = (Clock().now() + timedelta(hours=1)).timestamp()
+        return Output(0, f"\n{words[0]} begin 0\n{ahead}\tyes\n\n{words[0]} end 0 0\n", "", 0.0)
+
+
+def test_a_clock_that_is_an_hour_ahead_fails_with_evidence() -> None:
+    hosts: Mapping[str, Any] = {"oslo-1": Drifting("oslo-1")}
+    (finding,) = clock.run(Admission(site(), hosts, Clock()))
+    assert finding.verdict is Verdict.FAIL
+    assert finding.observed.startswith("+3600.000 s")
+    assert "systemd-timesyncd" in finding.remedy
+    assert finding.evidence[0].excerpt
+
+
+def test_memory_processors_and_swap() -> None:
+    small = Memory(900 * 1024, 500 * 1024, 0, (), 1)
+    large = Memory(4 << 20, 3 << 20, 0, (), 4)
+    assert memory.judge(small, memory.WORKER_KIB).verdict is Verdict.FAIL
+    assert memory.judge(large, memory.PLANE_KIB).verdict is Verdict.PASS
+    assert cpu.judge(small, cpu.PLANE).verdict is Verdict.FAIL
+    assert cpu.judge(large, cpu.PLANE).verdict is Verdict.PASS
+    assert swap.judge("h", large).verdict is Verdict.PASS
+    assert swap.judge("h", Memory(1, 1, 2 << 20, ("/dev/vdb",), 1)).observed == "2048 MiB of swap on /dev/vdb"
+
+
+def test_ports() -> None:
+    wanted = ports.needed(site(), site().target.nodes[0])
+    ours = [Listener("tcp", "*", 6443, "kube-apiserver"), Listener("tcp", "*", 10257, "kube-controller")]
+    assert ports.judge(wanted, ours).verdict is Verdict.PASS
+    assert ports.judge(wanted, [Listener("udp", "0.0.0.0", 8472, "")]).verdict is Verdict.PASS  # noqa: S104
+    taken = ports.judge(
+        wanted, [*ours, Listener("tcp", "*", 10250, "nginx"), Listener("tcp", "*", 80, "nginx")]
+    )
+    assert (taken.verdict, taken.observed) == (Verdict.FAIL, "taken: tcp/10250 by nginx")
+    assert ("tcp", 6443) not in ports.needed(site(), site().target.nodes[1])
+
+
+def interface(mac: str, address: str) -> dict[str, Interface]:
+    return {"eth0": Interface("eth0", 1500, mac, True, (address,))}
+
+
+def test_copies_are_told_apart() -> None:
+    alone = {"a": Identity("1" * 32, "u1", "a"), "b": Identity("2" * 32, "u2", "b")}
+    nets = {"a": interface("m1", "10.0.0.1/24"), "b": interface("m2", "10.0.0.2/24")}
+    assert unique.judge("a", "10.0.0.1", alone, nets, "eth0").verdict is Verdict.PASS
+    cloned = {**alone, "b": Identity("1" * 32, "u1", "b")}
+    said = unique.judge("a", "10.0.0.1", cloned, {**nets, "b": interface("m1", "10.0.0.2/24")}, "eth0")
+    assert said.verdict is Verdict.FAIL
+    for what in ("machine id", "product UUID", "hardware address"):
+        assert what in said.observed
+    assert "declared is 10.0.0.9" in unique.judge("a", "10.0.0.9", alone, nets, "eth0").observed
+    assert "no interface ens3" in unique.judge("a", "10.0.0.1", alone, nets, "ens3").observed
+
+
+def test_mtu() -> None:
+    assert mtu.judge("a", {"a": 1500, "b": 1500}).verdict is Verdict.PASS
+    assert mtu.judge("a", {"a": 1300, "b": 1300}).verdict is Verdict.FAIL
+    odd = mtu.judge("c", {"a": 1500, "b": 1500, "c": 1450})
+    assert (odd.verdict, odd.observed) == (Verdict.FAIL, "MTU 1450, others have a 1500, b 1500")
+
+
+def settings(value: str | None, *, writable: bool) -> dict[str, Setting]:
+    return {key: Setting(key, value, writable) for key in PROFILE.keys}
+
+
+def test_what_cannot_be_set_live_is_shown_and_never_hidden() -> None:
+    assert tuning.judge(PROFILE, settings("1", writable=True), 2).observed.startswith(
+        "6 to be set by prepare"
+    )
+    stuck = tuning.judge(PROFILE, settings("1", writable=False), 2)
+    assert stuck.verdict is Verdict.WARN
+    assert "net.netfilter.nf_conntrack_max is 1 and read-only (wanted 131072)" in stuck.observed
+    missing = tuning.judge(PROFILE, settings(None, writable=False), 2)
+    assert missing.verdict is Verdict.WARN
+    assert "net.ipv4.ip_forward does not exist here (wanted 1)" in missing.observed
+    assert tuning.judge(PROFILE, settings(None, writable=False), 2, loadable=True).verdict is Verdict.PASS

@@ -1,0 +1,122 @@
+"""The facts about a pod network, against what real programs printed on a node of a joined cluster."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface, IPv4Network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.facts import conntrack, flannel, iptables, kube_proxy, links, neighbours, probe, routes
+
+DATA = Path(__file__).parents[1] / "data" / "dataplane"
+
+
+def recorded(name: str) -> str:
+    return (DATA / name).read_text()
+
+
+def test_subnet() -> None:
+    found = flannel.parse_subnet(recorded("subnet.txt"))
+    assert found == flannel.SubnetEnv(
+        IPv4Network("10.244.0.0/16"), IPv4Interface("10.244.99.1/24"), 1450, True
+    )
+    assert flannel.parse_subnet("") is None
+
+
+@pytest.mark.parametrize("text", ["FLANNEL_NETWORK=10.244.0.0/16", "nonsense", "FLANNEL_MTU=x\n"])
+def test_half_a_subnet_file_is_no_subnet(text: str) -> None:
+    with pytest.raises((ValueError, KeyError)):
+        flannel.parse_subnet(text)
+
+
+def test_configuration_in_etcd() -> None:
+    found = flannel.parse_config(recorded("etcd-config.txt"))
+    assert found is not None
+    assert found["Backend"]["Type"] == "vxlan"
+    assert flannel.parse_config("\n") is None
+    with pytest.raises(ValueError, match="object expected"):
+        flannel.parse_config("[1]")
+
+
+def test_links() -> None:
+    found = links.parse(recorded("links.txt"))
+    assert found["eth0"].mtu == 1500
+    assert found["cni0"].kind == "bridge"
+    assert found["flannel.1"].mtu == 1450
+    assert found["flannel.1"].vxlan == links.Vxlan(1, "10.60.0.12", 8472, False, "eth0")
+
+
+def test_routes_and_neighbours() -> None:
+    ways = {route.destination: route for route in routes.parse(recorded("routes.txt"))}
+    assert ways["10.244.84.0/24"] == routes.Route("10.244.84.0/24", "10.244.84.0", "flannel.1", True)
+    assert ways["10.244.99.0/24"].via == ""
+    near = {n.address: n for n in neighbours.parse_neighbours(recorded("neighbours.txt"))}
+    assert near["10.244.84.0"].states == ("PERMANENT",)
+    far = {f.mac: f.destination for f in neighbours.parse_forwarding(recorded("forwarding.txt"))}
+    assert far[near["10.244.84.0"].mac] == "10.60.0.11"
+
+
+def test_iptables() -> None:
+    rules = iptables.parse(recorded("iptables.txt"))
+    assert rules.chain("nat", "NONE") is None
+    assert rules.jumps("filter", "FORWARD").count("FLANNEL-FWD") == 1
+    assert rules.chains("KUBE-PORTALS-") == ()
+    found = rules.endpoints()
+    assert found["default/kubernetes:https"] == {"10.60.0.11:6443"}
+    assert len(found["safe-harbor-probe/probe:http"]) == 6
+    with pytest.raises(ValueError, match="not a line of iptables-save"):
+        iptables.parse("*nat\nhello\n")
+
+
+def test_iptables_variants() -> None:
+    assert iptables.parse_variants(recorded("variants.txt")) == {"legacy": 0, "nft": 79}
+    with pytest.raises(ValueError, match="legacy and nft"):
+        iptables.parse_variants("nft 3\n")
+
+
+def test_conntrack() -> None:
+    found = conntrack.parse(recorded("conntrack.txt"))
+    assert (found.max, found.count, found.cores) == (262144, 565, 2)
+    assert found.wanted_max == 131072
+    assert found.refused == {"insert_failed": 0, "drop": 0, "early_drop": 0}
+
+
+def test_conntrack_sums_the_processors_in_hexadecimal() -> None:
+    text = "cores 8\nentries insert_failed drop early_drop\n1 a 1 0\n1 5 f 2\n"
+    found = conntrack.parse(text)
+    assert found.refused == {"insert_failed": 15, "drop": 16, "early_drop": 2}
+    assert found.wanted_max == 8 * 32768
+    assert found.max is None
+    with pytest.raises(ValueError, match="zip"):
+        conntrack.parse("cores 8\nentries drop\n1 2 3\n")
+
+
+def test_no_restore_failure_is_told_from_no_answer() -> None:
+    text = recorded("proxy-metrics.txt")
+    assert kube_proxy.restore_failures(text) == 0
+    counted = f'{kube_proxy.RESTORE_FAILURES}{{ip_family="IPv4"}} 3\n'
+    assert kube_proxy.restore_failures(text + counted + counted.replace("IPv4", "IPv6")) == 6
+    with pytest.raises(KeyError):
+        kube_proxy.restore_failures("# nothing of kube-proxy\n")
+
+
+def test_answers_of_the_probe() -> None:
+    hits = probe.parse_hits(recorded("probe-hits.json"))
+    assert (hits.requests, hits.errors, sum(hits.by.values())) == (12, 0, 12)
+    open_port, closed_port = probe.parse_dialled(recorded("probe-tcp.json"))
+    assert open_port.ok
+    assert "refused" in closed_port.error
+    assert probe.parse_got(recorded("probe-get.json")).status == 200
+    assert probe.parse_load(recorded("probe-load.json")).errors == 0
+    assert probe.parse_cpu(recorded("probe-cpu.json")).cores == 2
+    assert probe.parse(recorded("probe-pmtu.json"))["outcome"] == "refused"
+
+
+@given(st.text(max_size=40))
+def test_anything_else_is_refused_and_never_taken_for_an_answer(text: str) -> None:
+    for parse in (probe.parse_hits, probe.parse_dialled, probe.parse_got, probe.parse_load, probe.parse_cpu):
+        with pytest.raises((ValueError, KeyError)):
+            parse(text)
