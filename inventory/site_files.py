@@ -1,17 +1,22 @@
 """The files that a site names: made absolute, and looked at before anything is begun.
 
-A secret's file must be readable by its owner alone; the source kubeconfig counts as one. What the project
-writes itself (the target's kubeconfig, the state folder) need not be there yet.
+A secret's file (a password, a key, credentials) must be readable by its owner alone; the source's kubeconfig
+counts as one. What the project writes itself (the target's kubeconfig, the state folder) need not be there
+yet.
 """
 
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from inventory.errors import Problem
-from inventory.schema_errors import dotted
+from inventory.models.site import Site
+from inventory.schema_errors import dotted, model_in
 from inventory.yaml_tree import KeyPath, Tree
 
 
@@ -24,30 +29,31 @@ class Kind(Enum):
     WRITTEN = "written"  # by the project itself, later
 
 
-def _database(side: str) -> dict[str, Kind]:
-    return {
-        f"{side}.database.admin_password_file": Kind.SECRET,
-        f"{side}.database.replication_password_file": Kind.SECRET,
-        f"{side}.database.app_password_file": Kind.SECRET,
-        f"{side}.database.ca_file": Kind.FILE,
-        f"{side}.registry.ca_file": Kind.FILE,
-        f"{side}.bucket.credentials_file": Kind.SECRET,
-    }
+_WRITTEN = ("state", "target.cluster.kubeconfig")
+_FOLDERS = ("target.cluster.programs",)
+_SECRETS = ("password_file", "credentials_file", "identity_file", "key_file", "kubeconfig")
 
 
-FILES: dict[str, Kind] = {
-    "state": Kind.WRITTEN,
-    "source.aws.credentials_file": Kind.SECRET,
-    "source.kubeconfig": Kind.SECRET,
-    **_database("source"),
-    "target.ssh.identity_file": Kind.SECRET,
-    "target.ssh.known_hosts": Kind.FILE,
-    "target.cluster.kubeconfig": Kind.WRITTEN,
-    "target.cluster.programs": Kind.FOLDER,
-    **_database("target"),
-    "dns.tsig_key_file": Kind.SECRET,
-    "replay.capture": Kind.FILE,
-}
+def _kind(name: str) -> Kind:
+    if name in _WRITTEN:
+        return Kind.WRITTEN
+    if name in _FOLDERS:
+        return Kind.FOLDER
+    return Kind.SECRET if name.endswith(_SECRETS) else Kind.FILE
+
+
+def _paths_in(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        here = f"{above}{field.alias or name}"
+        inner = model_in(field.annotation)
+        if inner is not None and not str(field.annotation).startswith("tuple"):
+            yield from _paths_in(inner, f"{here}.")
+        elif field.annotation in (Path, Path | None):
+            yield here
+
+
+# Every path of the model, so that none is forgotten when a model gets a new one.
+FILES: dict[str, Kind] = {name: _kind(name) for name in _paths_in(Site)}
 
 
 def make_absolute(tree: Tree, folder: Path) -> None:

@@ -12,7 +12,7 @@ from inventory.errors import BadInput
 from inventory.load import MAX_BYTES, SITES, find_site, known_sites, load_site
 from inventory.models.site import Site
 from inventory.schema_errors import model_in
-from inventory.site_files import FILES
+from inventory.site_files import FILES, Kind
 from inventory.yaml_tree import parse
 from tests.inventory.sites import changed, folder_with, refusal, snapshot, whole
 
@@ -263,6 +263,12 @@ def test_every_path_of_the_model_is_made_absolute_and_looked_at() -> None:
         return found
 
     assert paths(Site) == set(FILES)
+    written = {name for name, kind in FILES.items() if kind is Kind.WRITTEN}
+    assert written == {"state", "target.cluster.kubeconfig"}
+    plain = {name.rpartition(".")[2] for name, kind in FILES.items() if kind is Kind.FILE}
+    assert plain == {"ca_file", "certificate_file", "known_hosts", "capture"}
+    secret = {name.rpartition(".")[2] for name, kind in FILES.items() if kind is Kind.SECRET}
+    assert {"identity_file", "tsig_key_file", "key_file", "app_password_file", "kubeconfig"} <= secret
 
 
 def test_the_example_loads_and_shows_every_key_of_the_model() -> None:
@@ -286,9 +292,22 @@ def test_the_example_loads_and_shows_every_key_of_the_model() -> None:
                 absent += keys(inner, one[key])
         return absent
 
-    # The target's services have the source's keys, which stand there with their meaning.
-    short = {"Database.port", "Database.name", "Database.replication_user", "Database.app_user", "Database.seen_as"}
-    assert set(keys(Site, tree.value)) - short - {"Bucket.region", "Bucket.profile"} == set()
+    # Services that `prepare` installs have keys that those of the source have not, and the other way round:
+    # the target's services have the source's keys, which stand there with their meaning.
+    short = {
+        "Database.port",
+        "Database.name",
+        "Database.replication_user",
+        "Database.app_user",
+        "Database.seen_as",
+    }
+    short |= {"Bucket.region", "Bucket.profile", "Bucket.ca_file"}
+    short |= {
+        f"{s}.{key}" for s in ("Database", "Registry", "Bucket") for key in ("certificate_file", "key_file")
+    }
+    assert set(keys(Site, tree.value)) - short == set()
+    for name in ("certificate_file:", "key_file:", "ca_file:", "seen_as:", "reachable_as:"):
+        assert name in text
 
 
 def test_a_site_is_found_by_name_and_by_path(tmp_path: Path) -> None:
