@@ -37,7 +37,7 @@ class ImageName:
             registry, path = DOCKER_HUB, name if slash else f"library/{name}"
         head, colon, tail = path.rpartition(":")
         repository, tag = (head, tail) if colon else (path, "")
-        if not repository or not re.match(r"^[a-z0-9._/-]+$", repository):
+        if not re.match(r"^[a-z0-9]+([._/-]+[a-z0-9]+)*$", repository):
             raise ValueError(f"{text!r} is not the name of an image")
         return cls(registry, repository, tag or ("" if digest else "latest"), digest)
 

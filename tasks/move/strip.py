@@ -205,10 +205,7 @@ def _strip_template(template: dict[str, Any], drop: Any) -> None:
             drop(spec["nodeSelector"], key, "pod.nodeSelector.", "names nodes of the old cluster")
     if spec.get("nodeSelector") == {}:
         spec.pop("nodeSelector")
-    if spec.get("priorityClassName"):
-        spec.pop("priority", None)
-    else:
-        drop(spec, "priority", "pod.", "given out by the old cluster")
+    spec.pop("priority", None)  # the number that admission derives from the class
     if spec.get("serviceAccount") == spec.get("serviceAccountName"):
         spec.pop("serviceAccount", None)
     annotations = (template.get("metadata") or {}).get("annotations") or {}

@@ -76,11 +76,12 @@ def push_image(folder: Path, ca: Ca, image: str, content: bytes) -> str:
         info.size = len(content)
         tar.addfile(info, io.BytesIO(content))
     layer = put(gzip.compress(raw.getvalue(), mtime=0), "application/vnd.oci.image.layer.v1.tar+gzip")
+    unpacked = "sha256:" + hashlib.sha256(raw.getvalue()).hexdigest()
     config = put(
         json.dumps(
             {
                 "architecture": "amd64", "os": "linux", "config": {},
-                "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(raw.getvalue()).hexdigest()]},
+                "rootfs": {"type": "layers", "diff_ids": [unpacked]},
             }
         ).encode(),
         "application/vnd.oci.image.config.v1+json",
