@@ -186,13 +186,13 @@ def _ready(pods: Sequence[Mapping[str, Any]], app: str) -> dict[str, str]:
     return {
         pod["spec"]["nodeName"]: pod["metadata"]["name"]
         for pod in pods
-        if pod["metadata"].get("labels", {}).get("app") == app
-        and "deletionTimestamp" not in pod["metadata"]
-        and any(
-            condition["type"] == "Ready" and condition["status"] == "True"
-            for condition in pod.get("status", {}).get("conditions", ())
-        )
+        if pod["metadata"].get("labels", {}).get("app") == app and _is_ready(pod)
     }
+
+
+def _is_ready(pod: Mapping[str, Any]) -> bool:
+    conditions = {c["type"]: c["status"] for c in pod.get("status", {}).get("conditions", ())}
+    return "deletionTimestamp" not in pod["metadata"] and conditions.get("Ready") == "True"
 
 
 def _why(pods: Sequence[Mapping[str, Any]], missing: Sequence[str]) -> str:
@@ -202,7 +202,7 @@ def _why(pods: Sequence[Mapping[str, Any]], missing: Sequence[str]) -> str:
         status = pod.get("status", {})
         states = [s.get("state", {}).get("waiting", {}) for s in status.get("containerStatuses", ())]
         waiting = ", ".join(f"{s['reason']} {s.get('message', '')}" for s in states if s)
-        if node in missing or node == "no node":
+        if not _is_ready(pod) and (node in missing or node == "no node"):
             reasons.append(
                 f"{pod['metadata']['name']} on {node}: {waiting or status.get('phase', 'unknown')}"
             )

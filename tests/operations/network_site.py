@@ -44,6 +44,7 @@ def site(
         network=network or Network(),
         kube_proxy=proxy or KubeProxy(),
         programs=Path("/nowhere"),
+        max_pods=10,
     )
     target = Target.model_construct(nodes=nodes(count), cluster=cluster)
     return Site.model_construct(name="test", target=target)
