@@ -96,7 +96,6 @@ def _source(plan: Plan) -> dict[str, Any]:
     return {
         "aws": {
             "account": plan.account,
-            "regions": [plan.region, *plan.other_regions],
             "home_region": plan.region,
             "endpoint_url": api,
             "credentials_file": credentials,
