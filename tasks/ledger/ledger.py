@@ -223,6 +223,11 @@ class Ledger:
         """Intents that no outcome answers: what a killed run leaves to `resume` and `rollback`."""
         return open_intents(self.entries())
 
+    @property
+    def verifier_key(self) -> str:
+        """The public key, as `--key` of the verifier takes it."""
+        return self._key.public.line()
+
     def root(self) -> str:
         """The tree's root, hex."""
         with self._mutex:

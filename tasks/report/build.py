@@ -39,13 +39,13 @@ def build_report(
     ledger: LedgerFigures,
     entries: Sequence[Mapping[str, Any]],
     written_at: datetime,
-    timings_s: Mapping[str, float] | None = None,
+    measured: Mapping[str, Any] | None = None,
 ) -> Report:
     """The report of the site's exit, from `site.state`.
 
-    `entries` are those of the ledger as plain values (`Entry.as_json`); `timings_s` holds what only the
-    caller knows, as how long the rehearsal's site took. Raises BadInput for a result file that cannot be
-    read.
+    `entries` are those of the ledger as plain values (`Entry.as_json`); `measured` holds what only the
+    caller knows, as how long the rehearsal's site took, with units in the names. Raises BadInput for a
+    result file that cannot be read.
     """
     results = read_stages(site.state)
     figures = {name: result.figures for name, result in results.items()}
@@ -58,12 +58,14 @@ def build_report(
         written_at=written_at,
         verdict=_over_all(results),
         seconds=round(sum(result.seconds for result in results.values()), 3),
-        timings_s=dict(timings_s or {}),
+        measured=dict(measured or {}),
+        plan=str(figures.get("plan", {}).get("page", "")),
         stages=_stages(results),
         checks=tuple(_row(name, finding) for name, result in results.items() for finding in result.findings),
         waivers=_waivers(site, results),
         survey=_survey(read_survey(site.state)),
         nodes=_nodes(site, figures.get("prepare", {})),
+        phase_seconds=figures.get("prepare", {}).get("phase_seconds", {}),
         changes_by_phase=figures.get("prepare", {}).get("changes_by_phase", {}),
         data_plane=_data_plane(figures.get("network", {}).get("data_plane", {})),
         moved={name: _named(what) for name, what in figures.get("move", {}).items()},
@@ -72,6 +74,7 @@ def build_report(
         decision=gate.get("decision", {}),
         approval=approve,
         cutover=cutover_of(results, entries),
+        rollback=figures.get("rollback", {}),
         stopped=tuple(str(what) for what in figures.get("finalize", {}).get("stopped", ())),
         ledger=ledger,
     )

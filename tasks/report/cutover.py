@@ -18,6 +18,7 @@ _COUNTS = (
     "write_freeze_s",
     "revert_s",
 )
+_OF_SECOND = ("requests", "failed", "sites", "slowest_ms")
 _EPOCH_FROM_S = 1e9  # a time above it is epoch seconds, below it counts from the cutover's start
 
 
@@ -38,15 +39,16 @@ def cutover_of(results: Mapping[str, StageResult], entries: Sequence[Mapping[str
         started_at=start,
         steps=tuple(_step(step, start) for step in _first(figures, "steps") or ()),
         timeline=tuple(
-            Second(
-                t_s=_seconds(row["t_s"], start),
-                rps=row["rps"],
-                failed=row["failed"],
-                site=str(row.get("site") or ""),
-            )
+            Second(t_s=_seconds(row["at"], start), **{name: row[name] for name in _OF_SECOND if name in row})
             for row in _first(figures, "timeline") or ()
         ),
         spans=tuple(_spans(cutover, entries)),
+        more={
+            name: value
+            for each in figures
+            for name, value in each.items()
+            if name not in (*_COUNTS, "steps", "timeline", "started_at")
+        },
     )
 
 

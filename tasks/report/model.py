@@ -75,12 +75,16 @@ class Step(Section):
 
 
 class Second(Section):
-    """What the customers met in one interval; `t_s` counts from the cutover's start."""
+    """What the customers met in one second; `t_s` counts from the cutover's start.
+
+    `sites` has how many requests each side answered, `none` those that nobody did.
+    """
 
     t_s: float
-    rps: float
-    failed: float
-    site: str = ""
+    requests: int
+    failed: int
+    sites: dict[str, int] = Field(default_factory=dict)
+    slowest_ms: float | None = None
 
 
 class Span(Section):
@@ -105,6 +109,7 @@ class Cutover(Section):
     steps: tuple[Step, ...] = ()
     timeline: tuple[Second, ...] = ()
     spans: tuple[Span, ...] = ()
+    more: Json = Field(default_factory=dict)  # other recorded figures, as who answered how many orders
 
 
 class Round(Section):
@@ -166,12 +171,14 @@ class Report(Section):
     written_at: AwareDatetime
     verdict: Verdict
     seconds: float
-    timings_s: dict[str, float]
+    measured: Json
+    plan: str
     stages: tuple[Stage, ...]
     checks: tuple[CheckRow, ...]
     waivers: tuple[WaiverRow, ...]
     survey: SurveyFigures | None
     nodes: tuple[NodeRow, ...]
+    phase_seconds: dict[str, float]
     changes_by_phase: dict[str, int]
     data_plane: dict[str, DataPlane]
     moved: dict[str, Json]
@@ -180,5 +187,6 @@ class Report(Section):
     decision: Json
     approval: Json
     cutover: Cutover | None
+    rollback: Json
     stopped: tuple[str, ...]
     ledger: LedgerFigures

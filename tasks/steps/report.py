@@ -32,10 +32,13 @@ def write_report(out: Path, figures: Mapping[str, Any] | None = None) -> Written
     report = build_report(
         place.site,
         ledger=LedgerFigures(
-            path=str(place.state / "ledger"), entries=len(entries), root=place.ledger.root()
+            path=str(place.state / "ledger"),
+            entries=len(entries),
+            root=place.ledger.root(),
+            key=place.ledger.verifier_key,
         ),
         entries=[entry.as_json() for entry in entries],
         written_at=place.clock.now(),
-        timings_s=known,
+        measured=known,
     )
     return write_files(report, out)

@@ -24,7 +24,7 @@ def build(tmp_path: Path) -> Build:
             ledger=sample.LEDGER,
             entries=sample.entries(),
             written_at=sample.START,
-            timings_s={"site_up_s": 71.3},
+            measured={"site_s": {"all": 71.3, "nodes": 40.2}, "orchestrator_rss_mb": 412.0},
         )
 
     return built

@@ -135,7 +135,8 @@ def figures() -> dict[str, dict[str, Any]]:
         "survey": {"resources": 3, "services": {"ec2": 3}, "regions": ["us-east-1"], "complete": True},
         "prepare": {
             "node_seconds": {"oslo-1": 73.8, "oslo-2": 41.2, "oslo-3": 44.0},
-            "changes_by_phase": {"kernel profile": 42, "containerd": 15, "etcd": 6, "kubeadm": 9},
+            "changes_by_phase": {"kernel-profile": 42, "containerd": 15, "etcd": 6},
+            "phase_seconds": {"kernel-profile": 4.2, "containerd": 15.1, "etcd": 6.0, "kubeadm": 39.5},
         },
         "network": {
             "data_plane": {
@@ -143,9 +144,10 @@ def figures() -> dict[str, dict[str, Any]]:
                 "iptables": {"requests_per_s": 17_850.2, "cpu_us_per_request": 48.1},
             }
         },
+        "plan": {"page": "12 images, 23 objects, 6 tables and 512 files will be copied"},
         "move": {
-            "images": {"count": 4, "bytes": 61_341_220},
-            "objects": {"applied": 23, "stripped": 118},
+            "images": {"count": 4, "copied": 4, "names": {"old/shop:1": "new/shop:1"}},
+            "objects": {"applied": 23, "dropped": [f"Event/shop/e{n}" for n in range(40)]},
             "database": {"tables": 6, "rows": 40312, "lag_s": 0.4, "checksums_equal": True},
             "bucket": {"count": 512, "bytes": 18_874_368},
         },
@@ -183,10 +185,16 @@ def figures() -> dict[str, dict[str, Any]]:
             "orders_placed": 431,
             "orders_lost": 0,
             "orders_doubled": 0,
+            "orders_by_site": {"aws": 180, "oslo": 251},
             "timeline": [
-                {"t_s": _at("cutover").timestamp() + s, "rps": rps, "failed": 0, "site": where}
+                {
+                    "at": int(_at("cutover").timestamp()) + s,
+                    "requests": 200,
+                    "failed": 0,
+                    "sites": {"aws": round(200 * (1 - _share(s))), "oslo": round(200 * _share(s))},
+                    "slowest_ms": 870.5 if s == 29 else 40.0 + 3 * (s % 7),
+                }
                 for s in range(45)
-                for where, rps in (("aws", 200 * (1 - _share(s))), ("oslo", 200 * _share(s)))
             ],
         },
     }

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from inventory.models.finding import Evidence, Grade
+from inventory.models.site import LatencyGate
 from inventory.models.verdict import Verdict
+from tasks.gates.latency import judge
+from tasks.gates.rounds_file import Round
 from tasks.report import write_report
 from tasks.report.page import MARKS, render
 from tests.report import sample
@@ -162,6 +165,15 @@ def test_both_files_are_written_and_say_the_same(build: Build, tmp_path: Path) -
     page = written.html.read_text()
     assert content["ledger"]["root"] in page
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.html", "report.json"]
+
+
+def test_the_gates_own_document_is_shown(build: Build) -> None:
+    recorded = [Round(**row) for row in sample.figures()["replay"]["rounds"]]
+    report = build(None)
+    for rounds in (recorded, recorded[:4]):  # with every round, and with too few to judge
+        document = judge(rounds, 8, LatencyGate()).document()
+        page = render(report.model_copy(update={"latency": document}))
+        assert page.count('<th scope="row">all requests</th>') == 4  # three percentiles and the errors
 
 
 def test_the_same_report_is_the_same_page(build: Build) -> None:

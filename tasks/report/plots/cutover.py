@@ -9,18 +9,23 @@ from matplotlib.axes import Axes
 from tasks.report.model import Cutover, Second
 from tasks.report.plots.drawing import Ink, drawing
 
+_SITES = {"aws": (Ink.SOURCE, "--"), "oslo": (Ink.TARGET, "-")}
+
 
 def draw(cutover: Cutover) -> str:
     """Share above, requests/s and failures below, over the seconds since the cutover began."""
     placed = [step for step in cutover.steps if step.at_s is not None]
     if not placed and not cutover.timeline:
         return ""
-    panels = 2 if cutover.timeline else 1
-    with drawing("cutover", "The cutover over time", 1.9 + 1.7 * (panels - 1)) as drawn:
+    slowest = any(second.slowest_ms for second in cutover.timeline)
+    panels = 1 + bool(cutover.timeline) + slowest
+    with drawing("cutover", "The cutover over time", 1.9 + 1.5 * (panels - 1)) as drawn:
         axes = drawn.figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0]
         _share(axes[0], cutover)
         if cutover.timeline:
             _customers(axes[1], cutover.timeline)
+        if slowest:
+            _slowest(axes[2], cutover.timeline)
         for panel in axes:
             for span in cutover.spans:
                 panel.axvspan(
@@ -57,23 +62,36 @@ def _share(axes: Axes, cutover: Cutover) -> None:
 
 
 def _customers(axes: Axes, timeline: Sequence[Second]) -> None:
-    for site, ink, style in (("aws", Ink.SOURCE, "--"), ("oslo", Ink.TARGET, "-"), ("", Ink.MUTED, "-")):
-        mine = [second for second in timeline if second.site == site]
-        if mine:
-            label = f"answered by {site}" if site else "requests"
-            axes.plot(
-                [s.t_s for s in mine], [s.rps for s in mine], style, color=ink, linewidth=1.5, label=label
-            )
+    """Requests of every second by the side that answered them, and those that failed."""
+    times = [second.t_s for second in timeline]
+    sites = sorted({site for second in timeline for site in second.sites})
+    for site in sites or [""]:
+        ink, style = _SITES.get(site, (Ink.MUTED, ":"))
+        values = [second.sites.get(site, 0) if site else second.requests for second in timeline]
+        label = {"none": "not answered", "": "requests"}.get(site, f"answered by {site}")
+        axes.plot(times, values, style, color=ink, linewidth=1.5, label=label)
     failed = [second for second in timeline if second.failed]
     axes.plot(
-        [s.t_s for s in failed],
-        [s.failed for s in failed],
+        [second.t_s for second in failed],
+        [second.failed for second in failed],
         linestyle="none",
         marker="X",
         markersize=7,
         color=Ink.BAD,
-        label=f"failed: {sum(s.failed for s in timeline):g}",
+        label=f"failed: {sum(second.failed for second in timeline)}",
     )
     axes.set_ylim(bottom=0)
     axes.set_ylabel("requests/s")
-    axes.legend(loc="upper right", ncols=3, fontsize=9, bbox_to_anchor=(1, 1.2))
+    axes.legend(loc="upper right", ncols=4, fontsize=9, bbox_to_anchor=(1, 1.24))
+
+
+def _slowest(axes: Axes, timeline: Sequence[Second]) -> None:
+    """The slowest request of every second: a write that was held shows here."""
+    slow = [(second.t_s, second.slowest_ms) for second in timeline if second.slowest_ms]
+    axes.vlines([t for t, _ in slow], 1, [ms for _, ms in slow], color=Ink.MUTED, linewidth=1.2)
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=1)
+    ticks = [tick for tick in (1, 10, 100, 1000, 10_000) if tick <= axes.get_ylim()[1]]
+    axes.set_yticks(ticks, [f"{tick}" for tick in ticks])
+    axes.set_yticks([], minor=True)
+    axes.set_ylabel("slowest, ms")
