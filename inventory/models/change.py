@@ -27,7 +27,7 @@ class PutFile:
 
 @dataclass(frozen=True)
 class PutProgram:
-    """Upload a program from the lead's machine; `sha256` is verified on the host before it is put in place."""
+    """Upload a program from the lead's machine; `sha256` is verified on the host before it is put there."""
 
     path: str
     source: str  # a path on the lead's machine
