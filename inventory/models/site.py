@@ -109,7 +109,7 @@ class LatencyGate(Declared):
     """Margins of non-inferiority per percentile (0.10 = the target may be 10 % slower), and ceilings."""
 
     margins: dict[Literal["p50", "p95", "p99"], float] = Field(
-        default_factory=lambda: {"p50": 0.05, "p95": 0.10, "p99": 0.15}
+        default={"p50": 0.05, "p95": 0.10, "p99": 0.15}
     )
     ceiling_ms: float = Field(default=1000.0, gt=0)  # of every gated percentile of the target
     floor_ms: float = Field(default=2.0, ge=0)  # a target below it is never too slow
