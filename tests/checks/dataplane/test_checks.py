@@ -1,0 +1,271 @@
+"""Every check of the data plane: a healthy node passes, each spoiled thing fails exactly its own check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from inventory.models.cluster import KubeProxy, Network, ProxyMode
+from inventory.models.command import Command
+from inventory.models.verdict import Verdict
+from tasks.checks.registry import in_group
+from tasks.facts import conntrack, cpu, flannel, iptables, links, neighbours, routes, sysctl
+from tests.checks.dataplane import plane
+from tests.checks.dataplane.plane import (
+    SUBJECT,
+    SYSCTLS,
+    UNREACHABLE,
+    judged,
+    recorded,
+    settings,
+    slices,
+    verdict,
+)
+
+CODES = [check.code for check in in_group("dataplane")]
+SITE_WIDE = {"KP-MASQ-ALL"}
+FORWARD, BRIDGE, RPF, NEIGH = SYSCTLS
+
+
+def sysctl_says(keys: tuple[str, ...], *values: str | None) -> dict[str, str]:
+    return {sysctl.ask(keys).command.render(): settings(keys, values)}
+
+
+def says(asked: Any, text: str) -> dict[str, str]:
+    return {asked.command.render(): text}
+
+
+def edited(asked: Any, name: str, old: str, new: str) -> dict[str, str]:
+    text = recorded(name)
+    assert old in text, f"{old} is not in {name}"
+    return says(asked, text.replace(old, new))
+
+
+def hits(*, errors: int = 0, by: dict[str, int] | None = None) -> dict[str, Any]:
+    return {"hits": {"requests": 96, "errors": errors, "by": by or {}, "clients": [], "error": "timeout"}}
+
+
+def dialled(word: str, address: str) -> dict[str, Any]:
+    """This address does not answer."""
+    return {word: address}
+
+
+COUNTED = recorded("conntrack.txt")
+ALL_ANSWERED = {e["targetRef"]["name"]: 16 for s in slices() for e in s["endpoints"] if "targetRef" in e}
+OWN = next(
+    e["targetRef"]["name"]
+    for s in slices()
+    for e in s["endpoints"]
+    if e.get("nodeName") == SUBJECT and "peer" not in e["targetRef"]["name"]
+)
+OTHER_ADDRESS = next(
+    e["addresses"][0] for s in slices() for e in s["endpoints"] if e.get("nodeName") == "oslo-3"
+)
+PORTALS = ":KUBE-PORTALS-CONTAINER - [0:0]\n:KUBE-SERVICES "
+NOT_OWN = {name: count for name, count in ALL_ANSWERED.items() if name != OWN}
+PEER = next(name for name in NOT_OWN if "peer" in name)
+
+SPOILED: list[tuple[str, str, dict[str, Any]]] = [
+    ("DP-FWD", "forwarding off", {"host": sysctl_says(FORWARD, "0")}),
+    ("DP-BRNF", "off", {"host": sysctl_says(BRIDGE, "0")}),
+    ("DP-BRNF", "module not loaded", {"host": sysctl_says(BRIDGE, None)}),
+    ("DP-RPF", "strict on all", {"host": sysctl_says(RPF, "1", "0")}),
+    ("DP-RPF", "strict on the underlay", {"host": sysctl_says(RPF, "0", "1")}),
+    ("DP-NEIGH", "too small", {"host": sysctl_says(NEIGH, "2", "4", "8")}),
+    ("DP-NEIGH", "not ascending", {"host": sysctl_says(NEIGH, "4096", "2048", "8192")}),
+    ("DP-STEAL", "stolen", {"host": says(cpu.ask(1.0), "cpu 0 0 0 0 0 0 0 0\ncpu 50 0 0 46 0 0 0 4\n")}),
+    ("DP-MIXED", "both variants", {"host": says(iptables.ask_variants(), "legacy 12\nnft 79\n")}),
+    ("FL-READY", "not ready", {"pods": {"readyz": {"status": 503, "body": "", "error": ""}}}),
+    ("FL-SUBNET", "missing", {"host": says(flannel.ask_subnet(), "")}),
+    (
+        "FL-SUBNET",
+        "another network",
+        {"host": edited(flannel.ask_subnet(), "subnet.txt", "244.0.0/16", "0.0.0/8")},
+    ),
+    (
+        "FL-SUBNET",
+        "another's subnet",
+        {"host": edited(flannel.ask_subnet(), "subnet.txt", ".99.1/", ".84.1/")},
+    ),
+    (
+        "FL-SUBNET",
+        "another length",
+        {"host": edited(flannel.ask_subnet(), "subnet.txt", ".99.1/24", ".99.1/25")},
+    ),
+    ("FL-SUBNET", "no masquerade", {"host": edited(flannel.ask_subnet(), "subnet.txt", "true", "false")}),
+    ("FL-MTU", "no room for VXLAN", {"host": edited(flannel.ask_subnet(), "subnet.txt", "1450", "1500")}),
+    ("FL-MTU", "an old pod", {"pods": {"links": {"mtu": {"eth0": 1500}}}}),
+    ("FL-LINK", "no link", {"host": edited(links.ask(), "links.txt", '"flannel.1"', '"other"')}),
+    ("FL-LINK", "another address", {"host": edited(links.ask(), "links.txt", '"10.60.0.12"', '"10.0.0.1"')}),
+    ("FL-LINK", "another port", {"host": edited(links.ask(), "links.txt", '"port":8472', '"port":4789')}),
+    ("FL-PEERS", "no route", {"host": edited(routes.ask(), "routes.txt", "10.244.84.0/24", "10.9.0.0/24")}),
+    (
+        "FL-PEERS",
+        "stale neighbour",
+        {"host": edited(neighbours.ask_neighbours("flannel.1"), "neighbours.txt", "PERMANENT", "STALE")},
+    ),
+    (
+        "FL-PEERS",
+        "another address",
+        {
+            "host": edited(
+                neighbours.ask_forwarding("flannel.1"), "forwarding.txt", "10.60.0.11", "10.60.0.99"
+            )
+        },
+    ),
+    (
+        "FL-MASQ",
+        "another first rule",
+        {"host": edited(iptables.ask(), "iptables.txt", "--mark 0x4000/0x4000", "--mark 0x8000/0x8000")},
+    ),
+    (
+        "FL-MASQ",
+        "no forward",
+        {"host": edited(iptables.ask(), "iptables.txt", "-j FLANNEL-FWD", "-j ACCEPT")},
+    ),
+    ("FL-PMTU", "lost at the limit", {"pods": {"pmtu": {"outcome": "lost", "size": "1450"}}}),
+    ("FL-PMTU", "one byte more passes", {"pods": {"pmtu": {"outcome": "passed", "size": "1451"}}}),
+    (
+        "KP-MODE",
+        "silent fallback",
+        {"pods": {"proxyMode": {"status": 200, "body": "userspace", "error": ""}}},
+    ),
+    ("KP-MODE", "left-overs", {"host": edited(iptables.ask(), "iptables.txt", ":KUBE-SERVICES ", PORTALS)}),
+    ("KP-MODE", "no chains", {"host": says(iptables.ask(), "*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n")}),
+    ("KP-HEALTH", "stale rules", {"pods": {"healthz": {"status": 503, "body": "", "error": ""}}}),
+    (
+        "KP-ENDPOINTS",
+        "a chain too few",
+        {"host": edited(iptables.ask(), "iptables.txt", "10.60.0.11:6443", "10.60.0.99:6443")},
+    ),
+    ("KP-DIAL", "dead endpoint", {"pods": dialled("tcp", "10.60.0.11:6443")}),
+    ("KP-VIP-POD", "lost connections", {"pods": hits(errors=9, by=ALL_ANSWERED)}),
+    (
+        "KP-VIP-POD",
+        "an endpoint never met",
+        {"pods": hits(by={name: 16 for name in NOT_OWN if name != PEER})},
+    ),
+    ("KP-VIP-NODE", "lost connections", {"pods": hits(errors=1, by=ALL_ANSWERED)}),
+    ("KP-HAIRPIN", "never itself", {"pods": hits(by=NOT_OWN)}),
+    ("KP-NODEPORT", "lost connections", {"pods": hits(errors=96)}),
+    ("PATH-BULK", "stalls", {"pods": {"bulk": {"bytes": 65536, "error": "deadline", "mbit_per_s": 0.1}}}),
+    ("PATH-PODS", "UDP blocked", {"pods": dialled("udp", f"{OTHER_ADDRESS}:10411")}),
+    ("PATH-NODES", "TCP blocked", {"pods": dialled("tcp", "10.60.0.11:10411")}),
+    ("CT-MAX", "too small", {"host": says(conntrack.ask(), COUNTED.replace("262144", "65536"))}),
+    (
+        "CT-HEADROOM",
+        "nearly full",
+        {"host": says(conntrack.ask(), COUNTED.replace("count 565", "count 200000"))},
+    ),
+    (
+        "CT-LOG",
+        "full table",
+        {"host": {Command.of("dmesg").render(): "nf_conntrack: table full, dropping\n"}},
+    ),
+]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_healthy_plane_passes(code: str) -> None:
+    findings = judged(code)
+    assert {finding.verdict for finding in findings} == {Verdict.PASS} or code in (
+        "FL-LINK",
+        "FL-PEERS",
+        "FL-MTU",
+    )
+    assert verdict(findings, "site" if code in SITE_WIDE else SUBJECT) is Verdict.PASS
+    for finding in findings:
+        assert finding.evidence, "a verdict stands on evidence"
+        assert finding.code == code
+
+
+@pytest.mark.parametrize(("code", "what", "spoiled"), SPOILED, ids=[f"{c}: {w}" for c, w, _ in SPOILED])
+def test_a_spoiled_plane_fails(code: str, what: str, spoiled: dict[str, Any]) -> None:
+    assert verdict(judged(code, **spoiled)) is Verdict.FAIL
+
+
+def test_every_check_can_fail() -> None:
+    covered = {code for code, _, _ in SPOILED} | {"CT-DROPS", "KP-RESTORE", "KP-MASQ-ALL"}
+    assert covered == set(CODES)
+
+
+def test_drops_count_only_what_rises_meanwhile() -> None:
+    from tests.checks.dataplane import plane
+
+    rising = COUNTED.replace(
+        " 00000000 00000000 00000000 00000000  00000000", " 00000004 00000000 00000000 00000000  00000000", 1
+    )
+    asked = conntrack.ask().command.render()
+    answers = iter([COUNTED, rising])
+    original = plane.Host.run
+
+    def run(self: Any, command: Any, **options: Any) -> Any:
+        if self.name == SUBJECT and command.render() == asked:
+            return plane.said(next(answers))
+        return original(self, command, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plane.Host, "run", run)
+        assert verdict(judged("CT-DROPS")) is Verdict.FAIL
+    assert verdict(judged("CT-DROPS", host=says(conntrack.ask(), rising))) is Verdict.PASS
+
+
+def test_old_restore_failures_warn() -> None:
+    body = 'kubeproxy_sync_proxy_rules_iptables_restore_failures_total{ip_family="IPv4"} 2\n'
+    findings = judged("KP-RESTORE", pods={"metrics": {"status": 200, "body": body, "error": ""}})
+    assert verdict(findings) is Verdict.WARN
+    findings = judged("KP-RESTORE", pods={"metrics": {"status": 200, "body": "nothing", "error": ""}})
+    assert verdict(findings) is Verdict.ERROR
+
+
+def test_masquerade_all_warns_and_fails_next_to_a_policy_with_addresses() -> None:
+    on = KubeProxy(masquerade_all=True)
+    assert verdict(judged("KP-MASQ-ALL", proxy=on), "site") is Verdict.WARN
+    policy = {
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "office", "namespace": "shop"},
+        "spec": {"ingress": [{"from": [{"ipBlock": {"cidr": "1.2.3.0/24"}}]}]},
+    }
+    assert verdict(judged("KP-MASQ-ALL", proxy=on, objects=[policy]), "site") is Verdict.FAIL
+    assert verdict(judged("KP-MASQ-ALL", objects=[policy]), "site") is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("code", "host"),
+    [
+        ("DP-NEIGH", sysctl_says(NEIGH, None, None, None)),
+        ("CT-MAX", says(conntrack.ask(), "cores 2\n")),
+        ("CT-HEADROOM", says(conntrack.ask(), "cores 2\n")),
+        ("CT-DROPS", says(conntrack.ask(), "cores 2\n")),
+        ("CT-LOG", {Command.of("dmesg").render(): ""}),
+    ],
+)
+def test_what_a_container_cannot_see_is_a_warning_that_says_where_to_look(code: str, host: Any) -> None:
+    assert verdict(judged(code, host=host)) is Verdict.WARN
+
+
+@pytest.mark.parametrize("code", sorted(set(CODES) - SITE_WIDE))
+def test_what_cannot_be_observed_is_never_a_pass(code: str) -> None:
+    asked = dict.fromkeys(_every_question(), UNREACHABLE)
+    findings = judged(code, host=asked, without_probes=True)
+    assert Verdict.PASS not in {f.verdict for f in findings if f.subject == SUBJECT}
+
+
+def _every_question() -> list[str]:
+    return list(plane.Host(SUBJECT, {}).answers)
+
+
+def test_direct_routes_take_the_place_of_the_overlay() -> None:
+    plain = recorded("routes.txt").replace(
+        '"gateway":"10.244.84.0","dev":"flannel.1"', '"gateway":"10.60.0.11","dev":"eth0"'
+    )
+    assert plain != recorded("routes.txt")
+    host = says(routes.ask(), plain)
+    assert verdict(judged("FL-PEERS", host=host, network=Network(direct_routing=True))) is Verdict.PASS
+    assert verdict(judged("FL-PEERS", host=host)) is Verdict.FAIL
+
+
+def test_chains_of_another_mode_are_not_judged() -> None:
+    findings = judged("KP-ENDPOINTS", proxy=KubeProxy(mode=ProxyMode.NFTABLES))
+    assert [finding.verdict for finding in findings] == [Verdict.NODATA]
