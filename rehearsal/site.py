@@ -52,10 +52,11 @@ def prepare(steps: Steps, ready_parts: Path | None = None) -> Path:
     return parts.ready(ready_parts) if ready_parts is not None else parts.build(steps)
 
 
-def up(
-    steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None, *, out: Path
-) -> Site:
-    """Build the site; what its exit leaves goes to `out`. Raises AlreadyUp, and what `prepare` and the pieces raise."""
+def up(steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None, *, out: Path) -> Site:
+    """Build the site; what its exit leaves goes to `out`.
+
+    Raises AlreadyUp, and what `prepare` and the pieces raise.
+    """
     plan = plan or Plan()
     refuse_second(plan)
     programs = prepare(steps, ready_parts)
@@ -70,8 +71,8 @@ def up(
     except BaseException:
         steps.step("taking down what was made")
         state.close()
-        # The first round ends what the other pieces wait for, the second what they made meanwhile.
-        teardown.down(plan)
+        # What the other pieces wait for ends, so they end; only then nobody writes any more.
+        teardown.end_processes(plan, state)
         pool.shutdown(wait=True, cancel_futures=True)
         teardown.down(plan)
         raise

@@ -24,14 +24,12 @@ def down(plan: Plan, say: Callable[[str], None] = lambda _: None) -> list[str]:
     state = State(plan)
     removed = []
     say("stopping the nodes and services")
-    machines = [*plan.aws_nodes, *plan.oslo_nodes]
-    nodes.stop(state, machines)
     removed += [f"process {name}" for name in state.recorded("process")]
-    _end(_found_processes(plan, state))
+    end_processes(plan, state)
     say("removing mounts, networks and cgroups")
     removed += [f"mount {target}" for target in unmount_below(plan.state)]
     removed += _remove_networks(plan, state)
-    for machine in machines:
+    for machine in (*plan.aws_nodes, *plan.oslo_nodes):
         _forget_machine(machine)
     stuck = cgroups.remove(plan)
     if stuck:
@@ -40,6 +38,12 @@ def down(plan: Plan, say: Callable[[str], None] = lambda _: None) -> list[str]:
         _remove_folder(plan.state, last=state.file)
         removed.append(f"folder {plan.state}")
     return removed
+
+
+def end_processes(plan: Plan, state: State) -> None:
+    """End every process of the site, nodes first. Raises OutsideError where one does not end."""
+    nodes.stop(state, (*plan.aws_nodes, *plan.oslo_nodes))
+    _end(_found_processes(plan, state))
 
 
 def _remove_folder(folder: Path, last: Path) -> None:
