@@ -7,6 +7,7 @@ offers no TLS is refused. Lost idle connections are made anew between statements
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,15 @@ class MariaDb:
         database: str = "",
         connect_timeout_s: float = 10.0,
         statement_timeout_s: float = 120.0,
+        ping_after_idle_s: float = 2.0,
     ) -> None:
         self._host, self._port, self._user, self._password = host, port, user, password
         self._ca_file, self._database = ca_file, database
         self._connect_timeout_s, self._statement_timeout_s = connect_timeout_s, statement_timeout_s
         self._connection: pymysql.connections.Connection[pymysql.cursors.DictCursor] | None = None
         self._in_transaction = False
+        # A ping is a round trip, and 36 ms over the link: not before every statement of a changeover.
+        self._ping_after_idle_s, self._used_at = ping_after_idle_s, 0.0
 
     @property
     def name(self) -> str:
@@ -83,6 +87,8 @@ class MariaDb:
             if lost:
                 self.close()
             raise self._translated(error) from error
+        finally:
+            self._used_at = time.monotonic()
         verb = statement.lstrip().split(None, 1)[0].upper().rstrip(";")
         if verb in ("START", "BEGIN") and "SLAVE" not in statement.upper():
             self._in_transaction = True
@@ -91,7 +97,8 @@ class MariaDb:
         return cursor
 
     def _open(self) -> pymysql.connections.Connection[pymysql.cursors.DictCursor]:
-        if self._connection is not None and not self._in_transaction:
+        idle = time.monotonic() - self._used_at >= self._ping_after_idle_s
+        if self._connection is not None and idle and not self._in_transaction:
             try:
                 self._connection.ping(reconnect=False)
             except (pymysql.MySQLError, OSError):

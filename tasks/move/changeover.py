@@ -194,16 +194,12 @@ def end_old_connections(over: Changeover) -> str:
 
 
 def end_connections(sql: Sql, user: str) -> int:
-    """End every connection of this account; how many there were."""
-    ended = 0
-    for row in sql.rows("SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = %s", (user,)):
-        try:
-            sql.execute("KILL CONNECTION %s", (int(row["id"]),))
-            ended += 1
-        except ServiceFailed as error:
-            if "1094" not in error.what:  # it has ended by itself
-                raise
-    return ended
+    """End every connection of this account; how many there were. One statement for all: they may be many."""
+    found = sql.rows("SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE USER = %s", (user,))
+    count = int(found[0]["n"])
+    if count:
+        sql.execute("KILL CONNECTION USER %s", (user,))
+    return count
 
 
 def release_writes(over: Changeover) -> str:

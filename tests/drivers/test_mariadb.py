@@ -41,6 +41,7 @@ def test_rows_and_changes_over_tls(server: Server) -> None:
 
 def test_a_lost_idle_connection_is_made_anew(server: Server) -> None:
     sql, killer = server.sql(), server.sql()
+    sql._ping_after_idle_s = 0.0
     number = sql.rows("SELECT CONNECTION_ID() AS id")[0]["id"]
     killer.execute("KILL %s", (number,))
     assert sql.rows("SELECT CONNECTION_ID() AS id")[0]["id"] != number

@@ -125,7 +125,8 @@ def test_a_load_balancer_becomes_a_node_port_without_aws() -> None:
             metadata={"annotations": {AWS_ANNOTATION: "nlb", "team": "shop"}},
             spec={
                 "type": "LoadBalancer", "externalIPs": ["1.2.3.4"],
-                "loadBalancerClass": "service.k8s.aws/nlb", "healthCheckNodePort": 31000, "ports": [{"port": 80, "nodePort": 30080}],
+                "loadBalancerClass": "service.k8s.aws/nlb", "healthCheckNodePort": 31000,
+                "ports": [{"port": 80, "nodePort": 30080}],
             },
         )
     )  # fmt: skip
