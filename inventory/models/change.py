@@ -27,7 +27,7 @@ class PutFile:
 
 @dataclass(frozen=True)
 class PutProgram:
-    """Upload a program from the lead's machine; `sha256` is verified on the host before it is put there."""
+    """Upload a program from the lead's machine; the host verifies `sha256` before it puts it in place."""
 
     path: str
     source: str  # a path on the lead's machine

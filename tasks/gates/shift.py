@@ -9,14 +9,13 @@ from inventory.models.verdict import Verdict
 
 CODE = "CUT-SHIFT"
 
-Counters = Mapping[
-    str, Mapping[str, int]
-]  # side -> {requests, errors, fallbacks} cumulative, {servers_up} now
+# side -> {requests, errors, fallbacks}, counted since the edge's start, and {servers_up} now
+Counters = Mapping[str, Mapping[str, int]]
 CUMULATIVE = ("requests", "errors", "fallbacks")
 
 
 def difference(before: Counters, after: Counters) -> dict[str, dict[str, int]]:
-    """What was counted in between, per side. A counter that went back (the edge was restarted) counts from 0."""
+    """What was counted in between, per side. A counter that went back (a restarted edge) counts from 0."""
     spent: dict[str, dict[str, int]] = {}
     for side, now in after.items():
         then = before.get(side, {})
@@ -53,7 +52,7 @@ def judge_shift(percent: int, spent: Counters, *, max_error_rate: float, min_req
         subject=f"share/{percent}%",
         verdict=verdict,
         observed=observed,
-        expected=f"at least {min_requests} requests, no fallback, errors at the target <= {max_error_rate:.2%}",
+        expected=f"{min_requests} requests or more, no fallback, target errors <= {max_error_rate:.2%}",
         remedy=remedy,
         severity=Severity.CRITICAL,
     )
