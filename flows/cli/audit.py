@@ -33,14 +33,19 @@ def show(path: Path, *, json: bool = False) -> int:
     return Exit.DONE
 
 
-def verify(path: Path, *, json: bool = False) -> int:
+def verify(path: Path, *, key: str = "", json: bool = False) -> int:
     """Recompute every hash and signature of a ledger or an export; exit 4 where anything does not fit.
 
     Example: safe-harbor audit verify build/rehearsal/ledger
+
+    Parameters
+    ----------
+    key
+        The verifier key that you were given by another way; without it any key that fits is taken.
     """
     from tasks.ledger import verify as verify_ledger
 
-    verified = verify_ledger(path)
+    verified = verify_ledger(path, key=key)
     if json:
         print_json(verified.as_json())
     else:

@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
+from inventory.policy import load_policy
 from tasks.checks.registry import in_group, judge
 from tasks.move import replica
 from tasks.steps.gate import residency_context
@@ -120,7 +121,9 @@ def judge_what_is_left(draft: Draft) -> None:
     """Survey once more, judge residency as it is now, and call the exit final."""
     place = current()
     enumerate_everything(draft)
-    draft.add(judge(in_group("residency"), residency_context(place, "after-finalize")))
+    policy = load_policy(place.site.policy)
+    left = judge(in_group("residency"), residency_context(place, "after-finalize"))
+    draft.add(policy.settle(left))
     place.ledger.append("milestone", FINAL, {"stopped": draft.figures.get("stopped", [])})
 
 

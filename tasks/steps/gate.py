@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from inventory.policy import load_policy
 from tasks.checks.context import Phase, Residency
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check, in_group, judge
@@ -44,7 +45,8 @@ def judge_residency(draft: Draft) -> None:
         done += 1
         place.progress.step(check.title, done, len(checks))
 
-    draft.add(judge(checks, residency_context(place, "before-cutover"), told))
+    policy = load_policy(place.site.policy)
+    draft.add(policy.settle(judge(checks, residency_context(place, "before-cutover"), told)))
 
 
 @task(name="decide", cache_policy=NO_CACHE)

@@ -10,11 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from inventory.errors import BadInput
 from inventory.models.finding import Finding
 from inventory.models.stage import StageResult
 from inventory.models.verdict import Verdict, worst
 from tasks.gates.decision import decide
 from tasks.steps.workplace import Workplace, current
+
+HALTED = "halted"  # the figure that says why a stage ended where no finding does
 
 
 class StageRefused(Exception):
@@ -24,6 +29,7 @@ class StageRefused(Exception):
         self.result = result
         stopping = [f for f in result.findings if not f.verdict.lets_go_on and not f.waived_by]
         named = "; ".join(f"{f.code} {f.subject}: {f.observed}" for f in stopping[:5])
+        named = named or str(result.figures.get(HALTED, ""))
         super().__init__(f"{result.name}: {result.verdict}" + (f": {named}" if named else ""))
 
 
@@ -39,6 +45,7 @@ class Draft:
     figures: dict[str, Any] = field(default_factory=dict)
     changes: int = 0
     verdict: Verdict | None = None  # set only where no finding expresses it
+    dry_run: bool = False
     _result: StageResult | None = None
 
     @property
@@ -55,7 +62,7 @@ class Draft:
         for finding in judged:
             if finding.verdict is not Verdict.PASS:
                 place.progress.found(finding)
-            if finding.waived_by:
+            if finding.waived_by and not self.dry_run:
                 body = finding.model_dump(mode="json", exclude={"evidence"})
                 place.ledger.append("waiver", f"{finding.code}/{finding.subject}", body)
         self.findings.extend(judged)
@@ -83,9 +90,15 @@ def result_path(state: Path, name: str) -> Path:
 
 
 def read_result(state: Path, name: str) -> StageResult | None:
-    """The last result of a stage, or None where it has not run."""
+    """The last result of a stage, or None where it has not run. Raises BadInput for a broken file."""
     path = result_path(state, name)
-    return StageResult.model_validate_json(path.read_bytes()) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return StageResult.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(f"is not a stage's result ({first['msg']}): run {name} again", path) from error
 
 
 def write_result(state: Path, result: StageResult) -> str:
@@ -107,7 +120,7 @@ def stage(name: str, *, dry_run: bool = False) -> Iterator[Draft]:
     as the outcome and passes through. A dry run leaves neither a result nor a ledger entry.
     """
     place = current()
-    draft = Draft()
+    draft = Draft(dry_run=dry_run)
     started_at, start = place.clock.now(), time.monotonic()
     place.progress.stage_started(name)
 
@@ -150,9 +163,10 @@ def stage(name: str, *, dry_run: bool = False) -> Iterator[Draft]:
 def _body(draft: Draft) -> Iterator[Draft]:
     try:
         yield draft
-    except Halt:
+    except Halt as halt:
         if draft.concluded().lets_go_on:  # a halt without a finding that stops would pass unseen
             draft.verdict = Verdict.ERROR
+            draft.figures[HALTED] = str(halt)
 
 
 def _record_evidence(place: Workplace, result: StageResult) -> None:

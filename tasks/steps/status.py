@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,10 +76,11 @@ def done_before(place: Workplace, names: Sequence[str]) -> dict[str, StageResult
     }
     done: dict[str, StageResult] = {}
     for name in names:
+        path = result_path(place.state, name)
+        if not path.exists() or sha256_of(path) not in recorded:  # what the ledger has not is not even read
+            break
         result = read_result(place.state, name)
         if result is None or not result.verdict.lets_go_on:
-            break
-        if sha256_of(result_path(place.state, name)) not in recorded:
             break
         done[name] = result
     return done
@@ -86,6 +88,4 @@ def done_before(place: Workplace, names: Sequence[str]) -> dict[str, StageResult
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, hex."""
-    import hashlib
-
     return hashlib.sha256(path.read_bytes()).hexdigest()
