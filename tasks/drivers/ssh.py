@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,20 +15,20 @@ from pathlib import Path
 
 import paramiko
 
+from inventory.errors import BadInput
 from inventory.models.cluster import Node, Ssh
 from inventory.models.command import Command, Script, Shellable
 from inventory.printable import last_line, printable
 from tasks.drivers.compressed import compressed
-from tasks.drivers.errors import CommandFailed, Denied, HostUnreachable, LoginRefused
+from tasks.drivers.errors import CommandFailed, Denied, HostUnreachable
 from tasks.drivers.ports import Output
-from tasks.drivers.ssh_keys import client_key, pinned_keys, refuse_unless_pinned
+from tasks.drivers.ssh_connection import connect, said
 
 OUTPUT_LIMIT_BYTES = 8 << 20
 _KILL_AFTER_S = 2  # between SIGTERM and SIGKILL
 _GRACE_S = 5.0  # how long we wait past the host's own time-out before the connection counts as dead
 _LINGER_S = 1.0  # a child that keeps the output open does not hold us longer than this after the exit
 _CHUNK = 1 << 17
-_KEEPALIVE_S = 5
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TIMED_OUT = (124, 137)  # of timeout(1): ended by SIGTERM, by SIGKILL
 
@@ -87,7 +86,11 @@ class SshHost:
     def put_program(self, path: str, source: Path, sha256: str, *, mode: int = 0o755) -> None:
         """See `ports.Host.put_program`: sent compressed, unpacked and verified on the host."""
         command = Script.of(_PUT, path, f"{mode:o}", sha256, "gzip -dc")
-        with self._channel() as channel, compressed(source, sha256).open("rb") as packed:
+        try:
+            packed = compressed(source, sha256).open("rb")
+        except OSError as error:
+            raise BadInput(f"the program cannot be read: {error.strerror}", source) from None
+        with packed, self._channel() as channel:
             chunks = iter(lambda: packed.read(_CHUNK), b"")
             self._stdout(command, self._converse(channel, command, chunks, 900.0))
 
@@ -105,10 +108,8 @@ class SshHost:
 
     def _stdout(self, command: Shellable, output: Output) -> str:
         if not output.ok:
-            said = last_line(output.stderr) or last_line(output.stdout) or "no message"
-            raise CommandFailed(
-                self.name, f"`{printable(str(command), 200)}` ended with {output.exit_code}: {said}"
-            )
+            reason = last_line(output.stderr) or last_line(output.stdout) or "no message"
+            raise CommandFailed(self.name, f"{_shown(command)} ended with {output.exit_code}: {reason}")
         return output.stdout
 
     # -- connection ------------------------------------------------------------------------------------
@@ -122,13 +123,13 @@ class SshHost:
                     channel = self._transport.open_session(timeout=self._ssh.connect_timeout_s)
             if channel is None:
                 self.close()
-                self._transport = self._connect()
+                self._transport = connect(self._node, self._ssh)
                 channel = self._open(self._transport)
         try:
             yield channel
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise HostUnreachable(
-                self.name, f"the connection to {self._node.address} was lost: {_said(error)}"
+                self.name, f"the connection to {self._node.address} was lost: {said(error)}"
             ) from None
         finally:
             channel.close()
@@ -137,68 +138,7 @@ class SshHost:
         try:
             return transport.open_session(timeout=self._ssh.connect_timeout_s)
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise HostUnreachable(self.name, f"no session: {_said(error)}") from None
-
-    def _connect(self) -> paramiko.Transport:
-        key = client_key(self._ssh.identity_file)
-        pinned = pinned_keys(self._node, self._ssh)
-        address = (str(self._node.address), self._ssh.port)
-        wait_s = self._ssh.connect_timeout_s
-        try:
-            sock = socket.create_connection(address, timeout=wait_s)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            raise self._unreachable(_said(error)) from None
-        transport = paramiko.Transport(sock)
-        try:
-            transport.banner_timeout = transport.auth_timeout = wait_s
-            options = transport.get_security_options()
-            # One pass for cipher and digest: half the time of the default for large programs.
-            options.ciphers = tuple(sorted(options.ciphers, key=lambda name: "gcm" not in name))
-            wanted = _host_key_algorithms(pinned)
-            options.key_types = tuple(kind for kind in options.key_types if kind in wanted) or tuple(wanted)
-            transport.start_client(timeout=wait_s)
-            refuse_unless_pinned(self._node, transport.get_remote_server_key(), pinned)
-            transport.set_keepalive(_KEEPALIVE_S)
-            transport.auth_publickey(self._ssh.user, key)
-        except paramiko.ssh_exception.IncompatiblePeer:
-            transport.close()
-            self._explain_other_key_type(address, pinned)
-            raise self._unreachable("no key exchange or cipher in common") from None
-        except (paramiko.AuthenticationException, paramiko.BadAuthenticationType):
-            transport.close()
-            raise LoginRefused(
-                self.name,
-                f"{address[0]} does not take the key {self._ssh.identity_file} for {self._ssh.user}",
-                f"put its public half into ~{self._ssh.user}/.ssh/authorized_keys on the host",
-            ) from None
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            transport.close()
-            raise self._unreachable(_said(error)) from None
-        except BaseException:
-            transport.close()
-            raise
-        return transport
-
-    def _explain_other_key_type(self, address: tuple[str, int], pinned: tuple[paramiko.PKey, ...]) -> None:
-        """Raises HostKeyRefused where the host has keys, but none of a pinned kind."""
-        try:
-            with socket.create_connection(address, timeout=self._ssh.connect_timeout_s) as sock:
-                transport = paramiko.Transport(sock)
-                try:
-                    transport.start_client(timeout=self._ssh.connect_timeout_s)
-                    refuse_unless_pinned(self._node, transport.get_remote_server_key(), pinned)
-                finally:
-                    transport.close()
-        except (OSError, EOFError, paramiko.SSHException):
-            return  # the caller says that there is nothing in common
-
-    def _unreachable(self, why: str) -> HostUnreachable:
-        return HostUnreachable(
-            self.name,
-            f"no SSH at {self._node.address}:{self._ssh.port}: {why}",
-            "check that the host is up and that a firewall lets this machine in",
-        )
+            raise HostUnreachable(self.name, f"no session: {said(error)}") from None
 
     # -- one command -----------------------------------------------------------------------------------
 
@@ -206,34 +146,17 @@ class SshHost:
         self, channel: paramiko.Channel, command: Shellable, stdin: Iterator[bytes], timeout_s: float
     ) -> Output:
         started = time.monotonic()
-        deadline = started + timeout_s + _KILL_AFTER_S + _GRACE_S
         channel.settimeout(timeout_s + _KILL_AFTER_S + _GRACE_S)
         channel.exec_command(self._wrapped(command, timeout_s))
         feeder = threading.Thread(target=_feed, args=(channel, stdin), daemon=True)
         feeder.start()
         out, err = bytearray(), bytearray()
-        exited: float | None = None
-        while True:
-            # Looked at before the last read: what arrived before the end is read for certain.
-            ended = channel.exit_status_ready() and (
-                channel.eof_received or (exited is not None and time.monotonic() - exited > _LINGER_S)
-            )
-            busy = self._receive(channel, command, out, err)
-            if ended:
-                break
-            if busy:
-                continue
-            if channel.exit_status_ready():
-                exited = exited or time.monotonic()
-                time.sleep(0.001)
-            elif channel.closed:
-                raise HostUnreachable(self.name, "the connection was lost while a command ran")
-            elif time.monotonic() > deadline:
-                raise self._out_of_time(command, timeout_s)
-            else:
-                channel.status_event.wait(0.002 if time.monotonic() - started < 1 else 0.02)
+        try:
+            exit_code = self._listen(channel, command, out, err, timeout_s)
+        finally:
+            channel.close()  # ends a feeder whose program stopped reading
+            feeder.join(_GRACE_S)
         seconds = time.monotonic() - started
-        exit_code = channel.recv_exit_status()
         if exit_code in _TIMED_OUT and seconds >= timeout_s:
             raise self._out_of_time(command, timeout_s)
         if exit_code == -1:
@@ -246,6 +169,38 @@ class SshHost:
                 f"give it `{self._ssh.user} ALL=(root) NOPASSWD: ALL` in /etc/sudoers.d, or log in as root",
             )
         return Output(exit_code, out.decode("utf-8", "replace"), stderr, seconds)
+
+    def _listen(
+        self,
+        channel: paramiko.Channel,
+        command: Shellable,
+        out: bytearray,
+        err: bytearray,
+        timeout_s: float,
+    ) -> int:
+        """Collect the output until the program ends; its exit code."""
+        started = time.monotonic()
+        deadline = started + timeout_s + _KILL_AFTER_S + _GRACE_S
+        exited: float | None = None
+        while True:
+            # Looked at before the last read: what arrived before the end is read for certain.
+            ended = channel.exit_status_ready() and (
+                channel.eof_received or (exited is not None and time.monotonic() - exited > _LINGER_S)
+            )
+            busy = self._receive(channel, command, out, err)
+            if ended:
+                return channel.recv_exit_status()
+            if busy:
+                continue
+            if channel.exit_status_ready():
+                exited = exited or time.monotonic()
+                time.sleep(0.001)
+            elif channel.closed:
+                raise HostUnreachable(self.name, "the connection was lost while a command ran")
+            elif time.monotonic() > deadline:
+                raise self._out_of_time(command, timeout_s)
+            else:
+                channel.status_event.wait(0.002 if time.monotonic() - started < 1 else 0.02)
 
     def _receive(self, channel: paramiko.Channel, command: Shellable, out: bytearray, err: bytearray) -> bool:
         """Move what has arrived into `out` and `err`; whether there was any. Raises CommandFailed."""
@@ -261,7 +216,7 @@ class SshHost:
                     channel.close()  # the program ends at its next write
                     raise CommandFailed(
                         self.name,
-                        f"`{printable(str(command), 200)}` printed more than {OUTPUT_LIMIT_BYTES >> 20} MiB",
+                        f"{_shown(command)} printed more than {OUTPUT_LIMIT_BYTES >> 20} MiB",
                     )
         return busy
 
@@ -274,7 +229,7 @@ class SshHost:
 
     def _out_of_time(self, command: Shellable, timeout_s: float) -> CommandFailed:
         return CommandFailed(
-            self.name, f"`{printable(str(command), 200)}` did not end within {timeout_s:g} s and was stopped"
+            self.name, f"{_shown(command)} did not end within {timeout_s:g} s and was stopped"
         )
 
 
@@ -287,17 +242,6 @@ def _feed(channel: paramiko.Channel, chunks: Iterator[bytes]) -> None:
         channel.shutdown_write()
 
 
-def _host_key_algorithms(pinned: tuple[paramiko.PKey, ...]) -> list[str]:
-    wanted: list[str] = []
-    for key in pinned:
-        kind = key.get_name()
-        wanted += ["rsa-sha2-512", "rsa-sha2-256"] if kind == "ssh-rsa" else [kind]
-    return wanted
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+def _shown(command: Shellable) -> str:
+    """The command on one line; of a long program its beginning."""
+    return f"`{printable(' '.join(str(command).split()), 100)}`"

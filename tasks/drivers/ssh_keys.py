@@ -72,7 +72,7 @@ def _public_key(node: Node) -> paramiko.PKey:
         if len(words) < 2:
             raise ValueError("two words are needed")
         return paramiko.PKey.from_type_string(words[0], base64.b64decode(words[1], validate=True))
-    except (ValueError, binascii.Error, paramiko.SSHException, IndexError, EOFError):
+    except (ValueError, paramiko.pkey.UnknownKeyType, paramiko.SSHException, IndexError, EOFError):
         raise BadInput(
             f"host_key of {node.name} is not a public key; it looks like `ssh-ed25519 AAAA...`"
         ) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inventory.models.change import Action, Change, PutFile, PutProgram, RemoveFile, Run
 from inventory.models.command import Command
-from tasks.drivers.errors import OutsideError
+from tasks.drivers.errors import CommandFailed, OutsideError
 from tasks.drivers.ports import Host
 
 
@@ -31,8 +31,11 @@ def apply(host: Host, change: Change) -> None:
     """Apply one change. Raises ValueError where it is another host's, and what the host raises."""
     if change.host != host.name:
         raise ValueError(f"a change of {change.host} was given to {host.name}")
-    for action in change.apply:
-        _act(host, action)
+    try:
+        for action in change.apply:
+            _act(host, action)
+    except CommandFailed as error:
+        raise CommandFailed(host.name, f"{change.subject}: {error.what}", error.remedy) from None
 
 
 def undo(host: Host, change: Change) -> None:

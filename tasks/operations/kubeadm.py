@@ -31,7 +31,7 @@ _QUIET = ("--ignore-not-found", "--wait=false")
 # only advice, so what it complained about is taken from before it.
 _KUBEADM = """
 PATH=$1:$PATH; shift
-said=$(cat | kubeadm "$@" 2>&1) && { printf '%s\\n' "$said"; exit 0; }
+said=$(cat | kubeadm "$@" 2>&1) && exit 0
 printf '%s\\n' "$said" | grep -v 'stack trace' | grep -E 'rror|ERROR|fail|time' | tail -n 4 | tr '\\n' ' ' >&2
 exit 1
 """

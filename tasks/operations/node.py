@@ -1,8 +1,8 @@
 """From a bare machine to a node of the cluster: the phases, as data, in their order.
 
 A phase asks facts of its nodes, and plans changes from the answers of all of them. The caller, for each phase
-in turn: gather `asked` on every node of `nodes` at once, `plan`, record the intent, apply each host's changes,
-record what came of it, and stop where a host failed. A phase that has nothing to do plans nothing.
+in turn: gather `asked` on every node of `nodes` at once, `plan`, record the intent, apply the changes of each
+host, record what came of it, and stop where a host failed. A phase that has nothing to do plans nothing.
 """
 
 from __future__ import annotations

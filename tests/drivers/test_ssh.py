@@ -244,6 +244,14 @@ def test_a_key_with_a_passphrase_is_bad_input(sshd: Sshd) -> None:
         SshHost(sshd.node(), sshd.ssh("locked")).run(Command.of("true"))
 
 
-def test_a_host_key_that_is_none_is_bad_input(sshd: Sshd) -> None:
+@pytest.mark.parametrize(
+    "key", ["ssh-ed25519 AAAA", "ssh-ed25519", "ssh-dss AAAAB3NzaC1kc3M=", "no key at all"]
+)
+def test_a_host_key_that_is_none_is_bad_input(sshd: Sshd, key: str) -> None:
     with pytest.raises(BadInput, match="host_key of oslo-1 is not a public key"):
-        SshHost(sshd.node("ssh-ed25519 AAAA"), sshd.ssh()).run(Command.of("true"))
+        SshHost(sshd.node(key), sshd.ssh()).run(Command.of("true"))
+
+
+def test_a_program_that_is_not_there_is_bad_input(host: SshHost, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="the program cannot be read: No such file"):
+        host.put_program(str(tmp_path / "p"), tmp_path / "missing", "0" * 64)

@@ -67,7 +67,7 @@ def test_it_stops_at_the_first_failure_and_says_where() -> None:
     assert came.done == (changes[0],)
     assert came.failed is changes[1]
     assert not came.ok
-    assert str(came.error) == "oslo-1: `do two` ended with 1"
+    assert str(came.error) == "oslo-1: two: `do two` ended with 1"
 
 
 def test_all_well() -> None:
