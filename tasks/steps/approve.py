@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -15,12 +17,12 @@ SHOWN_DIGITS = 16
 
 
 def digest_to_sign() -> str:
-    """The digest (hex) of the gate's decision. Raises Halt where no decision says go."""
-    gate = read_result(current().state, "gate")
-    decision = gate.figures.get("decision", {}) if gate else {}
-    if gate is None or not gate.verdict.lets_go_on or not decision.get("go"):
-        raise Halt("the gate has not said go")
-    return str(decision["digest"])
+    """The digest (hex) of the gate's decision, as the ledger has it. Raises Halt where it does not say go."""
+    place = current()
+    gate, decisions = read_result(place.state, "gate"), place.ledger.entries("decision", "gate")
+    if gate is None or not gate.verdict.lets_go_on or not decisions or not decisions[-1].body.get("go"):
+        raise Halt("the gate has not said go: run it (`safe-harbor judge SITE`)")
+    return str(decisions[-1].body["digest"])
 
 
 @task(name="take standing approval", cache_policy=NO_CACHE)
@@ -36,12 +38,23 @@ def take_standing_approval(draft: Draft, digest: str) -> None:
 def ask_at_the_prompt(draft: Draft, digest: str) -> None:
     """Ask the person at the terminal for name, reason, and the first digits of the digest."""
     current().progress.step("waiting for your approval")
-    print(f"\nThe gate says go. Its evidence has the digest\n  {digest}\nread `report`, then:")  # noqa: T201
-    approver = input("your name: ").strip()
-    reason = input("your reason: ").strip()
-    typed = input(f"the first {SHOWN_DIGITS} digits of the digest (empty: do not approve): ").strip()
+    # Asked on stderr: stdout may be promised to one JSON document.
+    sys.stderr.write(f"\nThe gate says go. Its evidence has the digest\n  {digest}\nread `report`, then:\n")
+    approver = _typed("your name: ")
+    reason = _typed("your reason: ")
+    typed = _typed(f"the first {SHOWN_DIGITS} digits of the digest (empty: do not approve): ")
     wanted = digest if typed and digest.startswith(typed) and len(typed) >= SHOWN_DIGITS else typed
     take_approval(draft, digest, bool(typed), approver, reason, wanted)
+
+
+def _typed(prompt: str) -> str:
+    """A line of the terminal; empty where the person ends the input instead."""
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    try:
+        return input().strip()
+    except EOFError:
+        return ""
 
 
 @task(name="take approval", cache_policy=NO_CACHE)

@@ -37,7 +37,7 @@ def bring_about(
     place = current()
     hosts = place.drivers.hosts()
     place.progress.step(f"{phase}: asking {len(asked)} hosts")
-    facts = _on_each(list(asked), lambda name: gather(hosts[name], asked[name]))
+    facts = _answers(phase, _on_each(list(asked), lambda name: _ask(hosts[name], asked[name])))
     changes = list(plan(facts))
     if dry_run:
         for change in changes:
@@ -48,11 +48,30 @@ def bring_about(
             sorted({change.host for change in changes}),
             lambda name: _apply(place, phase, hosts[name], [c for c in changes if c.host == name]),
         )
-        _refuse_failed(phase, list(outcomes.values()))
-    draft.changes += len(changes)
-    by_phase = draft.figures.setdefault("changes_by_phase", {})
-    by_phase[phase] = by_phase.get(phase, 0) + len(changes)
+        _count(draft, phase, sum(len(outcome.done) for outcome in outcomes.values()))
+        _refuse(phase, {name: outcome.error for name, outcome in outcomes.items()})
+        return len(changes)
+    _count(draft, phase, len(changes))
     return len(changes)
+
+
+def _count(draft: Draft, phase: str, changes: int) -> None:
+    draft.changes += changes
+    by_phase = draft.figures.setdefault("changes_by_phase", {})
+    by_phase[phase] = by_phase.get(phase, 0) + changes
+
+
+def _ask(host: Host, questions: Sequence[Asked[Any]]) -> Facts | OutsideError:
+    try:
+        return gather(host, questions)
+    except OutsideError as error:
+        return error
+
+
+def _answers(phase: str, asked: Mapping[str, Facts | OutsideError]) -> dict[str, Facts]:
+    """The facts of every host. Raises OutsideError, naming every host that did not answer."""
+    _refuse(phase, {name: each if isinstance(each, OutsideError) else None for name, each in asked.items()})
+    return {name: each for name, each in asked.items() if isinstance(each, Facts)}
 
 
 def _apply(place: Workplace, phase: str, host: Host, changes: Sequence[Change]) -> Applied:
@@ -77,15 +96,14 @@ def _say(effect: Effect, done: Sequence[Change]) -> None:
     effect.outcome = {"applied": [change.subject for change in done]}
 
 
-def _refuse_failed(phase: str, outcomes: Sequence[Applied]) -> None:
-    failed = [outcome for outcome in outcomes if outcome.error is not None]
-    if len(failed) == 1 and failed[0].error is not None:
-        raise failed[0].error
+def _refuse(phase: str, errors: Mapping[str, OutsideError | None]) -> None:
+    failed = {name: error for name, error in errors.items() if error is not None}
+    if len(failed) == 1:
+        raise next(iter(failed.values()))
     if failed:
-        said = "; ".join(str(outcome.error) for outcome in failed)
         raise OutsideError(
-            ", ".join(outcome.host for outcome in failed),
-            f"{phase} failed on {len(failed)} of {len(outcomes)} hosts: {said}",
+            ", ".join(failed),
+            f"{phase} failed on {len(failed)} of {len(errors)} hosts: {'; '.join(map(str, failed.values()))}",
             "mend them and run the stage again: what is done is not done twice",
         )
 

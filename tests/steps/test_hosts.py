@@ -1,0 +1,173 @@
+"""Facts, plan and changes on many hosts at once, on hosts that are folders of this machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inventory.models.change import Change, PutFile
+from inventory.models.command import Command, Shellable
+from tasks.drivers.errors import CommandFailed, HostUnreachable, OutsideError
+from tasks.drivers.ports import Output
+from tasks.facts.asked import Asked
+from tasks.facts.gather import Facts
+from tasks.steps.hosts import bring_about
+from tasks.steps.stage import Draft
+from tasks.steps.workplace import Workplace
+from tests.move.local import LocalHost
+from tests.steps.conftest import Heard, subjects
+
+HOSTS = ("oslo-1", "oslo-2", "oslo-3")
+FILES = ("motd", "issue")
+
+
+class FolderHost(LocalHost):
+    """Runs the real commands here; its files lie in a folder. `broken` names what it refuses to write."""
+
+    def __init__(self, name: str, folder: Path, met: threading.Barrier | None = None) -> None:
+        self.name = name
+        self.folder, self.met = folder, met
+        self.broken: str | None = None
+        self.reached = True
+        folder.mkdir()
+        self.intents_seen: list[int] = []
+        self.count_intents: Any = None
+
+    def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
+        if not self.reached:
+            raise HostUnreachable(self.name, "no route to it")
+        if self.met:
+            self.met.wait(5)
+        return super().run(command, stdin=stdin, timeout_s=timeout_s)
+
+    def put_file(self, path: str, content: bytes, *, mode: int = 0o644) -> None:
+        self.intents_seen.append(self.count_intents(self.name))
+        if self.broken and path.endswith(self.broken):
+            raise CommandFailed(self.name, f"cannot write {path}: no space")
+        super().put_file(path, content, mode=mode)
+
+
+Hosts = dict[str, FolderHost]
+
+
+@pytest.fixture
+def hosts(place: Workplace, tmp_path: Path) -> Hosts:
+    made = {name: FolderHost(name, tmp_path / name) for name in HOSTS}
+
+    def intents(name: str) -> int:
+        return sum(entry.subject == f"host/{name}/greeting" for entry in place.ledger.open_intents())
+
+    for host in made.values():
+        host.count_intents = intents
+    place.drivers.own_hosts.update(made)  # type: ignore[attr-defined]  # the fake's own
+    return made
+
+
+def asked(host: FolderHost, name: str) -> Asked[str]:
+    path = host.folder / name
+    return Asked(name, Command.of("sh", "-c", f"test ! -e {path} || cat {path}"), str.strip)
+
+
+def bring(hosts: Hosts, draft: Draft, *, dry_run: bool = False) -> int:
+    questions = {name: [asked(host, file) for file in FILES] for name, host in hosts.items()}
+
+    def plan(facts: Mapping[str, Facts]) -> list[Change]:
+        return [
+            Change(
+                host=name,
+                subject=f"file {file}",
+                why="people shall be greeted",
+                before=facts[name].of(question),
+                after="hello",
+                apply=(PutFile(str(hosts[name].folder / file), b"hello\n"),),
+            )
+            for name in hosts
+            for file, question in zip(FILES, questions[name], strict=True)
+            if facts[name].of(question) != "hello"
+        ]
+
+    return bring_about(draft, "greeting", questions, plan, dry_run=dry_run)
+
+
+def test_every_change_is_made_once_with_an_intent_before_it(place: Workplace, hosts: Hosts) -> None:
+    draft = Draft()
+    assert bring(hosts, draft) == 6
+    assert draft.changes == 6
+    assert {(host.folder / "motd").read_text() for host in hosts.values()} == {"hello\n"}
+    assert [host.intents_seen for host in hosts.values()] == [[1, 1]] * 3
+    assert place.ledger.open_intents() == []
+    for name in HOSTS:
+        (intent,) = place.ledger.entries("intent", f"host/{name}/greeting")
+        (outcome,) = place.ledger.entries("outcome", f"host/{name}/greeting")
+        assert [each["subject"] for each in intent.body["changes"]] == ["file motd", "file issue"]
+        assert outcome.body["applied"] == ["file motd", "file issue"]
+
+    again = Draft()
+    entries = len(place.ledger.entries())
+    assert bring(hosts, again) == 0
+    assert again.changes == 0
+    assert again.figures["changes_by_phase"] == {"greeting": 0}
+    assert len(place.ledger.entries()) == entries, "nothing was done, so nothing is recorded"
+
+
+def test_a_dry_run_shows_the_changes_and_makes_none(place: Workplace, hosts: Hosts, heard: Heard) -> None:
+    draft = Draft()
+    assert bring(hosts, draft, dry_run=True) == 6
+    assert heard.said[0] == "oslo-1: file motd: (absent) -> hello (people shall be greeted)"
+    assert len(heard.said) == 6
+    assert not any(list(host.folder.iterdir()) for host in hosts.values())
+    assert place.ledger.entries() == []
+
+
+def test_hosts_are_asked_and_changed_at_once(place: Workplace, hosts: Hosts) -> None:
+    barrier = threading.Barrier(3)  # broken after 5 s unless all three hosts are at it together
+    for host in hosts.values():
+        host.met = barrier
+    assert bring(hosts, Draft()) == 6
+
+
+def test_one_host_fails_and_the_others_go_on(place: Workplace, hosts: Hosts) -> None:
+    hosts["oslo-2"].broken = "issue"
+    draft = Draft()
+    with pytest.raises(CommandFailed, match=r"oslo-2: .*cannot write .*issue"):
+        bring(hosts, draft)
+    assert (hosts["oslo-3"].folder / "issue").exists()
+    (failed,) = place.ledger.entries("outcome", "host/oslo-2/greeting")
+    assert (failed.body["done"], failed.body["applied"]) == (False, ["file motd"])
+    assert place.ledger.entries("outcome", "host/oslo-1/greeting")[0].body["done"]
+    assert draft.changes == 5, "what was changed counts, though the phase failed"
+
+    hosts["oslo-2"].broken = None
+    again = Draft()
+    assert bring(hosts, again) == 1, "what is done is not done twice"
+
+
+def test_every_host_that_fails_is_named(place: Workplace, hosts: Hosts) -> None:
+    hosts["oslo-1"].broken, hosts["oslo-3"].broken = "motd", "issue"
+    with pytest.raises(
+        OutsideError, match="failed on 2 of 3 hosts.*oslo-1: .*cannot.*oslo-3: .*cannot"
+    ) as error:
+        bring(hosts, Draft())
+    assert error.value.part == "oslo-1, oslo-3"
+
+
+def test_hosts_that_cannot_be_asked_are_all_named_and_nothing_is_changed(
+    place: Workplace, hosts: Hosts
+) -> None:
+    hosts["oslo-1"].reached = hosts["oslo-3"].reached = False
+    with pytest.raises(OutsideError, match=r"oslo-1: no route.*oslo-3: no route"):
+        bring(hosts, Draft())
+    assert not list(hosts["oslo-2"].folder.iterdir())
+    hosts["oslo-1"].reached = True
+    with pytest.raises(HostUnreachable, match="oslo-3: no route"):
+        bring(hosts, Draft())
+    assert place.ledger.entries() == []
+
+
+def test_the_entries_name_host_and_phase(place: Workplace, hosts: Hosts) -> None:
+    bring({"oslo-2": hosts["oslo-2"]}, Draft())
+    assert subjects(place) == ["intent host/oslo-2/greeting", "outcome host/oslo-2/greeting"]
