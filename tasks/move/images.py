@@ -28,7 +28,7 @@ class ImageName:
     def parse(cls, text: str) -> ImageName:
         """Of a container's `image`. Raises ValueError."""
         name, _, digest = text.partition("@")
-        if digest and not _DIGEST.match(digest):
+        if digest and not _DIGEST.fullmatch(digest):
             raise ValueError(f"{text!r} has no SHA-256 digest behind the @")
         first, slash, rest = name.partition("/")
         if slash and ("." in first or ":" in first or first == "localhost"):

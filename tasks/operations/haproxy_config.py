@@ -69,10 +69,10 @@ class EdgeDesign:
                 raise ValueError(f"two servers of {side} have the same name: {', '.join(names)}")
         words = [self.name, self.account or "root", *(server.name for server in (*self.source, *self.target))]
         for word in words:
-            if not _NAME.match(word):
+            if not _NAME.fullmatch(word):
                 raise ValueError(f"{word!r} is not a name that haproxy takes")
         for word in (self.bind, self.runtime, self.folder, self.log, *_hosts(self)):
-            if not _PLAIN.match(word):
+            if not _PLAIN.fullmatch(word):
                 raise ValueError(f"{word!r} is not an address or path that haproxy takes")
 
 

@@ -28,11 +28,19 @@ REPLICA_PASSWORD = "Replica-Passwort-1"
 APP_PASSWORD = "Shop-Passwort-1"
 
 
+def _general_name(text: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(text))
+    except ValueError:
+        return x509.DNSName(text)
+
+
 @dataclass
 class Ca:
     """A CA in a folder, and certificates that it signed."""
 
     folder: Path
+    names: tuple[str, ...] = ("localhost", "127.0.0.1")
     key: ec.EllipticCurvePrivateKey = field(init=False)
     cert: x509.Certificate = field(init=False)
 
@@ -73,9 +81,7 @@ class Ca:
         )
         if not ca:
             builder = builder.add_extension(
-                x509.SubjectAlternativeName(
-                    [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
-                ),
+                x509.SubjectAlternativeName([_general_name(one) for one in self.names]),
                 critical=False,
             )
         return builder.sign(self.key, hashes.SHA256())
