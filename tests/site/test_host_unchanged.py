@@ -16,6 +16,7 @@ from rehearsal.plan import Plan
 from rehearsal.state import State
 from tests.rehearsal.scratch import scratch_plan
 from tests.site.snapshot import differences, snapshot
+from tests.site.trial import Quiet
 
 pytestmark = [pytest.mark.site, pytest.mark.slow]
 
@@ -29,11 +30,6 @@ class Quiet:
 plan = scratch_plan()
 site.up(Quiet(), plan=plan, out=plan.state / "out")
 """
-
-
-class Quiet:
-    def step(self, text: str, done: int = 0, total: int = 0) -> None:
-        """Nothing is shown."""
 
 
 @pytest.fixture
