@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import flow
 
 from flows.approve import approve
@@ -15,25 +17,43 @@ from flows.prepare import prepare
 from flows.replay import replay
 from flows.rollback import rollback
 from flows.survey import survey
+from inventory.errors import BadInput
 from inventory.models.stage import StageResult
+from tasks.steps.finalize import soaked
 from tasks.steps.status import done_before
 from tasks.steps.workplace import opened
 
 EXIT = (survey, plan, prepare, network, move, replay, gate, approve, cutover, finalize)
 FLOWS = {each.name: each for each in (*EXIT, rollback)}
-BEFORE_ANY_CHANGE = ("survey", "plan")
+_UNTIL_PREPARED = (survey, plan, prepare)
 
 
 @flow(name="exit")
-def exit_flow(site: str, resume: bool = False, dry_run: bool = False) -> list[StageResult]:
+def exit_flow(site: str, resume: bool = False, dry_run: bool = False, until: str = "") -> list[StageResult]:
     """Run the stages in order. Raises StageRefused at the first that does not pass.
 
+    A soak of minutes is waited out before finalize, a longer one ends the run: `finalize` is then a command
+    of its own.
     `resume` skips the stages that are done; `dry_run` runs those that change nothing, and shows what the
-    preparation of the nodes would change: everything later depends on changes that were not made.
+    preparation of the nodes would change: everything later depends on changes that were not made. `until`
+    names the last stage to run. Raises BadInput, listing the stages, where there is none of that name.
     """
     with opened(site) as place:
-        stages = EXIT[: EXIT.index(prepare) + 1] if dry_run else EXIT
+        stages = _up_to(until or EXIT[-1].name)
+        if dry_run:
+            stages = [each for each in stages if each in _UNTIL_PREPARED]
         skipped = done_before(place, [each.name for each in stages]) if resume else {}
-        return [
-            skipped[each.name] if each.name in skipped else each(site, dry_run=dry_run) for each in stages
-        ]
+        results = []
+        for each in stages:
+            if each is finalize and not soaked():
+                break  # a person finalizes once the soak is over
+            done = skipped.get(each.name)
+            results.append(done if done is not None else each(site, dry_run=dry_run))
+        return results
+
+
+def _up_to(last: str) -> list[Any]:
+    names = [each.name for each in EXIT]
+    if last not in names:
+        raise BadInput(f"--until {last}: there is no such stage; known: {', '.join(names)}")
+    return list(EXIT[: names.index(last) + 1])

@@ -73,12 +73,14 @@ class Running:
         with _refusals():
             return FLOWS[name](str(self._file), dry_run=dry_run)
 
-    def whole_exit(self, *, resume: bool = False, dry_run: bool = False) -> list[StageResult]:
+    def whole_exit(
+        self, *, resume: bool = False, dry_run: bool = False, until: str = ""
+    ) -> list[StageResult]:
         """Run the exit flow."""
         from flows.exit import exit_flow
 
         with _refusals():
-            return exit_flow(str(self._file), resume=resume, dry_run=dry_run)
+            return exit_flow(str(self._file), resume=resume, dry_run=dry_run, until=until)
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def finalize(site: Site, options: Common = NO_OPTIONS) -> int:
     return run_stage("finalize", site, options)
 
 
-def run(site: Site, options: Common = NO_OPTIONS, *, resume: bool = False) -> int:
+def run(site: Site, options: Common = NO_OPTIONS, *, resume: bool = False, until: str = "") -> int:
     """Run the whole exit: survey, plan, prepare, network, move, replay, gate, approve, cutover, finalize.
 
     Example: safe-harbor run oslo --resume
@@ -115,9 +115,11 @@ def run(site: Site, options: Common = NO_OPTIONS, *, resume: bool = False) -> in
     ----------
     resume
         Skip the stages that are done and go on with the first that is not.
+    until
+        The last stage to run, as `gate`.
     """
     with Running(site_file(site), actor=options.actor) as running:
-        results = running.whole_exit(resume=resume, dry_run=options.dry_run)
+        results = running.whole_exit(resume=resume, dry_run=options.dry_run, until=until)
         if options.json:
             print_json([result.model_dump(mode="json") for result in results])
         else:

@@ -18,6 +18,7 @@ from tasks.steps.survey import enumerate_everything
 from tasks.steps.workplace import Workplace, current
 
 FINAL = "exit/final"
+PATIENCE_S = 120.0
 SCALED_KINDS = ("Deployment", "StatefulSet")
 
 
@@ -29,6 +30,22 @@ def soak_over_at(place: Workplace) -> datetime | None:
     if rollback is not None and rollback.started_at > cutover.started_at:
         return None
     return cutover.started_at + timedelta(seconds=cutover.seconds + place.site.cutover.soak_s)
+
+
+def soaked() -> bool:
+    """Wait the soak out where it lasts no longer than PATIENCE_S; whether it is over."""
+    place = current()
+    over_at = soak_over_at(place)
+    if over_at is None:
+        return True  # finalize itself says why there is nothing to finalize
+    left_s = (over_at - place.clock.now()).total_seconds()
+    if left_s > PATIENCE_S:
+        place.progress.say(f"soaking until {over_at:%F %T} UTC; then run `safe-harbor finalize`")
+        return False
+    if left_s > 0:
+        place.progress.step(f"soaking for {left_s:.0f} s")
+        place.clock.sleep(left_s)
+    return True
 
 
 def require_soaked(draft: Draft) -> None:
