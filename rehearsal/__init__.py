@@ -1,4 +1,9 @@
 """A whole site on one machine, on real parts: the exit's test bench.
 
 Law: builds, runs and removes the site; it may use every room below, and nothing of the exit depends on it.
+
+`site.up` and `site.down` are the two ends. `plan` says where everything is, `state` what was made, `teardown`
+removes it. `parts` builds the programs, `packages` and `doctor` look at this machine. `netns`, `cgroups`,
+`node_root` and `nodes` make machines; `cluster_source` and `source_*` make three of them the cluster that is
+to be left; `services/` is what stands beside it.
 """

@@ -9,7 +9,7 @@ import argparse
 import sys
 import time
 
-from rehearsal import cluster_source, netns, nodes, parts, teardown
+from rehearsal import cluster_source, netns, nodes, parts, services, teardown
 from rehearsal.plan import Machine, Plan
 from rehearsal.state import State
 
@@ -47,6 +47,7 @@ def _up(plan: Plan, state: State, machines: tuple[Machine, ...]) -> None:
     nodes.make_keys(plan, (*plan.aws_nodes, *plan.oslo_nodes))
     netns.raise_wan(plan, state)
     if machines == plan.aws_nodes:
+        services.prepare(plan)  # the nodes trust the registry's certificate
         cluster_source.start(plan, state, parts.build(_Lines()))
         cluster_source.await_ready(plan, state)
     else:

@@ -36,8 +36,11 @@ def onlooker_kubeconfig(plan: Plan) -> Path:
 def start(plan: Plan, state: State, programs: Path) -> None:
     """Boot the AWS side's nodes with the cluster in them; `await_api` and `await_ready` wait for it.
 
-    `programs` holds the parts. Raises BadInput where a program of an image is not static.
+    `programs` holds the parts. Nothing is done where the nodes run already: they keep their authority.
+    Raises BadInput where a program of an image is not static.
     """
+    if nodes.running(state, plan.aws_nodes):
+        return
     authority = ClusterAuthority()
     server = f"https://{plan.api_public}:{plan.api_port}"
     authority.kubeconfig(plan.aws_kubeconfig, server, "migration-lead", "kubeadm:cluster-admins")

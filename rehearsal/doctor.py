@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from rehearsal import cgroups, packages, parts
+from rehearsal import cgroups, packages, parts, teardown
 from rehearsal.cluster_source import host_facts
 from rehearsal.plan import Plan
 
@@ -137,7 +137,7 @@ def _tun() -> Observation:
 
 def _inotify(plan: Plan) -> Observation:
     """Every systemd, kubelet and containerd watches files; the kernel counts its watchers per user."""
-    if _is_up(plan):
+    if teardown.present(plan):
         return Observation("inotify", Level.OK, "in use by the rehearsal that is up")
     limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
     return _judged_inotify(limit, _inotify_used(), len((*plan.aws_nodes, *plan.oslo_nodes)))
@@ -242,7 +242,7 @@ def _disk(plan: Plan, will_build: bool) -> Observation:
 
 def _port_owner(plan: Plan) -> Observation:
     """The site has addresses of its own; only the way to them can be taken."""
-    if _is_up(plan):
+    if teardown.present(plan):
         return Observation("addresses", Level.OK, "the site's own")
     taken = []
     for network in (plan.wan_network, plan.oslo_network):
@@ -261,10 +261,6 @@ def _port_owner(plan: Plan) -> Observation:
 
 
 def _site(plan: Plan) -> Observation:
-    if _is_up(plan):
+    if teardown.present(plan):
         return Observation("rehearsal", Level.WARN, "one is up, or was left", "safe-harbor rehearse down")
     return Observation("rehearsal", Level.OK, "none is up")
-
-
-def _is_up(plan: Plan) -> bool:
-    return (plan.state / "state.json").exists()

@@ -84,6 +84,12 @@ def await_ready(state: State, machines: Sequence[Machine]) -> None:
             time.sleep(0.05)
 
 
+def running(state: State, machines: Iterable[Machine]) -> bool:
+    """Whether any of these nodes runs."""
+    recorded = state.recorded("process")
+    return any(state.process(each.name).alive() for each in machines if each.name in recorded)
+
+
 def leader(node: Running) -> int:
     """The process id, on this machine, of a node's init. Raises HostUnreachable where it does not run."""
     with contextlib.suppress(OSError):
@@ -101,12 +107,12 @@ def stop(state: State, machines: Iterable[Machine], within_s: float = 5.0) -> No
     systemd-nspawn tidies up behind it. A supervisor that stays is killed as well.
     """
     recorded = state.recorded("process")
-    running = [state.process(machine.name) for machine in machines if machine.name in recorded]
-    for node in running:
+    supervisors = [state.process(machine.name) for machine in machines if machine.name in recorded]
+    for node in supervisors:
         with contextlib.suppress(ProcessLookupError, HostUnreachable):
             os.kill(leader(node), signal.SIGKILL)
     end = time.monotonic() + within_s
-    for node in running:
+    for node in supervisors:
         while node.alive() and time.monotonic() < end:
             time.sleep(0.02)
         if node.alive():

@@ -89,7 +89,7 @@ def down(steps: Steps, plan: Plan | None = None) -> list[str]:
 
 def is_up(plan: Plan | None = None) -> bool:
     """Whether a site is up (or was left)."""
-    return State(plan or Plan()).file.exists()
+    return teardown.present(plan or Plan())
 
 
 def refuse_second(plan: Plan) -> None:

@@ -97,6 +97,12 @@ def mounts_below(top: Path, mountinfo: str | None = None) -> list[str]:
     return [target for target in targets if target == str(top) or target.startswith(f"{top}/")]
 
 
+def present(plan: Plan) -> bool:
+    """Whether a site is up or was left: its record is there, or one of its namespaces."""
+    state = State(plan)
+    return state.file.exists() or bool(spaces(plan, state))
+
+
 def spaces(plan: Plan, state: State) -> list[str]:
     """The site's network namespaces that are there, by the plan's names and the record."""
     machines = (*plan.aws_nodes, *plan.oslo_nodes)
