@@ -19,7 +19,7 @@ from inventory.models.change import Change
 from inventory.models.cluster import Node, Ssh
 from inventory.models.command import Command, Script
 from inventory.models.verdict import Verdict
-from rehearsal import netns, nodes, parts, teardown
+from rehearsal import netns, node_root, nodes, parts, teardown
 from rehearsal.plan import Machine, Plan
 from rehearsal.state import State
 from tasks.checks.context import Admission
@@ -243,6 +243,26 @@ def test_the_profile_is_set_again_by_the_boot_itself(bare: Bare) -> None:
         host.check(Command.of("sysctl", "-q", "-w", "net.bridge.bridge-nf-call-iptables=0"))
         host.check(Command.of("systemctl", "restart", "systemd-sysctl", "systemd-modules-load"))
         assert host.check(Command.of("sysctl", "-n", "net.bridge.bridge-nf-call-iptables")) == "1\n"
+
+
+def test_a_power_cut_leaves_whole_nodes(bare: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pull the plug, boot from the same disk: profile and services are there, nothing is to be done."""
+    for host in bare.hosts.values():
+        # The network namespace, with these values in it, outlives the boot: only the boot can set them again.
+        host.check(Command.of("sysctl", "-q", "-w", "net.ipv4.ip_forward=0"))
+        host.check(Command.of("sync"))
+    state = State(bare.plan)
+    nodes.stop(state, bare.plan.oslo_nodes)
+    for machine in bare.plan.oslo_nodes:
+        state.forget("process", machine.name)
+    monkeypatch.setattr(node_root, "make", lambda plan, _, machine: node_root.folder(plan, machine) / "root")
+    nodes.boot(bare.plan, state, bare.plan.oslo_nodes)
+    for host in bare.hosts.values():
+        host.run(Command.of("systemctl", "is-system-running", "--wait"), timeout_s=60)
+        assert host.check(Command.of("sysctl", "-n", "net.ipv4.ip_forward")) == "1\n"
+    assert subjects(prepare(bare)) == []
+    plane = bare.preparation.planes[0].name
+    kubectl(bare, "wait", "--for=create", f"node/{plane}", "--timeout=60s")
 
 
 def test_a_join_that_was_killed_is_ended_by_the_next_run(bare: Bare) -> None:
