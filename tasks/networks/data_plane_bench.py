@@ -15,12 +15,13 @@ from typing import TypeVar
 
 from tasks.drivers.errors import ServiceFailed
 from tasks.drivers.ports import Clock, Kube
-from tasks.facts.probe import NAMESPACE, PROGRAM, SERVICE, Cpu, Load, parse_cpu, parse_load
+from tasks.facts.kube_proxy import METRICS
+from tasks.facts.probe import NAMESPACE, PROGRAM, SERVICE, Cpu, Load, parse_cpu, parse_got, parse_load
 from tasks.networks.probe import Probes
 
 T = TypeVar("T")
 CONNECTIONS = 32
-SECONDS = 3.0
+SECONDS = 2.0
 ROUNDS = 3
 IDLE_S = 1.0
 
@@ -67,6 +68,21 @@ def measure(
     return {name: _medians(own) for name, own in turns.items()}
 
 
+def mode_of(kube: Kube, probes: Probes) -> str:
+    """The mode in which a cluster's kube-proxy says that it runs, on every node. Raises ServiceFailed where
+    nodes differ or one does not say."""
+    said = {
+        node: _ask(kube, pod, ["get", f"{METRICS}/proxyMode"], parse_got)
+        for node, pod in probes.nodes.items()
+    }
+    modes = {got.body if got.status == 200 else got.error for got in said.values()}
+    if len(modes) != 1 or any(got.status != 200 for got in said.values()):
+        raise ServiceFailed(
+            kube.name, f"kube-proxy's mode is not one on all nodes: {', '.join(sorted(modes))}"
+        )
+    return modes.pop()
+
+
 def _medians(turns: Sequence[Turn]) -> dict[str, float]:
     found = {
         name: round(statistics.median(getattr(turn, name) for turn in turns), 3)
@@ -96,7 +112,8 @@ def _turn(side: Side, clock: Clock, seconds: float, connections: int) -> Turn:
     after = _machines(side)
     took_s = (clock.now() - start).total_seconds()
     _no_errors(side, load)
-    fresh = _ask(side.kube, asker, [*words[:1], "-fresh", *words[1:]], parse_load, timeout_s=seconds + 30)
+    words = ["load", "-fresh", "-c", str(connections), "-seconds", f"{seconds / 2:g}", url]
+    fresh = _ask(side.kube, asker, words, parse_load, timeout_s=seconds + 30)
     busy_us = max(_busy(before, after) - idle_us_per_s * took_s, 0.0)
     return Turn(
         load.requests_per_s,

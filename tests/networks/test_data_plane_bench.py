@@ -9,7 +9,7 @@ import pytest
 
 from tasks.drivers.errors import ServiceFailed
 from tasks.drivers.ports import Output
-from tasks.networks.data_plane_bench import Side, measure
+from tasks.networks.data_plane_bench import Side, measure, mode_of
 from tasks.networks.probe import Probes
 from tests.networks.cluster import MemoryKube, StillClock, said
 
@@ -77,3 +77,16 @@ def test_a_data_plane_that_loses_requests_is_not_measured() -> None:
     machine = Machine(clock, [1000], 100.0, errors=2)
     with pytest.raises(ServiceFailed, match="2 of 3002 requests through the Service failed: reset"):
         measure([Side("iptables", machine.kube, PROBES)], clock, rounds=1)
+
+
+@pytest.mark.parametrize(
+    ("bodies", "wrong"), [(["userspace", "userspace"], ""), (["userspace", "iptables"], "iptables")]
+)
+def test_the_mode_is_what_every_node_says(bodies: list[str], wrong: str) -> None:
+    said_by = dict(zip(PROBES.nodes.values(), bodies, strict=True))
+    kube = MemoryKube(lambda pod, _: said(json.dumps({"status": 200, "body": said_by[pod], "error": ""})))
+    if not wrong:
+        assert mode_of(kube, PROBES) == "userspace"
+        return
+    with pytest.raises(ServiceFailed, match="not one on all nodes: iptables, userspace"):
+        mode_of(kube, PROBES)

@@ -1,0 +1,230 @@
+"""The network on prepared nodes: raised, proved, raised again without a change; and each fault is seen.
+
+The nodes are `test_prepare`'s: two, beside any other site.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inventory.models.change import Change
+from inventory.models.command import Script
+from inventory.models.finding import Finding
+from inventory.models.site import Site
+from inventory.models.verdict import Verdict
+from tasks.checks.context import DataPlane
+from tasks.checks.registry import in_group, judge
+from tasks.drivers.clock import SystemClock
+from tasks.drivers.errors import ServiceFailed
+from tasks.drivers.kube import KubeApi
+from tasks.drivers.ports import Host
+from tasks.facts.gather import gather
+from tasks.facts.probe import NAMESPACE
+from tasks.networks import node_plan, proxy_account
+from tasks.networks.data_plane_bench import Side, measure, mode_of
+from tasks.networks.probe import Probes, probing
+from tasks.networks.probe_image import probe_image
+from tasks.networks.registry import of_site
+from tasks.operations.apply import apply_all
+from tasks.steps.preparation import keep_kubeconfig
+from tests.site.test_prepare import Bare, bare, prepare
+
+__all__ = ["bare"]  # the fixture
+
+pytestmark = [pytest.mark.site]
+CLOCK = SystemClock()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A prepared cluster."""
+
+    site: Site
+    hosts: Mapping[str, Host]
+    kube: KubeApi
+    programs: Path
+
+
+@pytest.fixture(scope="module")
+def standing(bare: Bare) -> Iterator[Standing]:
+    prepare(bare)
+    site = bare.preparation.site
+    keep_kubeconfig(bare.preparation, bare.hosts[site.target.nodes[0].name])
+    kube = KubeApi.open(site.target.cluster.kubeconfig, "trial")
+    yield Standing(site, bare.hosts, kube, site.target.cluster.programs)
+    kube.close()
+
+
+def planned(standing: Standing, *, make: bool) -> list[Change]:
+    """Plan the whole network, and apply it where `make` says so."""
+    network, site = of_site(standing.site), standing.site
+    account = proxy_account.ensure(standing.kube, CLOCK)
+    image = probe_image(standing.programs)
+    first = standing.hosts[network.shared_on().name]
+    shared = network.plan_shared(gather(first, network.shared_questions()))
+    if make:
+        assert apply_all(first, shared).ok
+
+    def one(node: Any) -> list[Change]:
+        facts = gather(standing.hosts[node.name], node_plan.questions(network, node))
+        changes = node_plan.plan(network, site, node, facts, account.token, image)
+        if make:
+            outcome = apply_all(standing.hosts[node.name], changes)
+            assert outcome.ok, outcome.error
+        return changes
+
+    with ThreadPoolExecutor() as pool:
+        return [*shared, *(change for changes in pool.map(one, site.target.nodes) for change in changes)]
+
+
+@pytest.fixture(scope="module")
+def raised(standing: Standing) -> Standing:
+    started = time.monotonic()
+    made = planned(standing, make=True)
+    _await_ready(standing)
+    print(f"{len(made)} changes, nodes ready after {time.monotonic() - started:.1f} s")  # noqa: T201 - figures
+    return standing
+
+
+def _await_ready(standing: Standing) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        ready = [
+            node
+            for node in standing.kube.list("v1", "Node")
+            if {"type": "Ready", "status": "True"}.items()
+            <= next(c for c in node["status"]["conditions"] if c["type"] == "Ready").items()
+        ]
+        if len(ready) == len(standing.site.target.nodes):
+            return
+        time.sleep(0.5)
+    pytest.fail("the nodes are not Ready")
+
+
+@pytest.fixture(scope="module")
+def probes(raised: Standing) -> Iterator[Probes]:
+    names = [node.name for node in raised.site.target.nodes]
+    with probing(raised.kube, CLOCK, names, probe_image(raised.programs).reference) as found:
+        yield found
+    assert raised.kube.get("v1", "Namespace", NAMESPACE) is None
+
+
+def findings(standing: Standing, probes: Probes) -> list[Finding]:
+    context = DataPlane(standing.site, standing.hosts, standing.kube, probes.pods, CLOCK, probes.nodes)
+    return judge(in_group("dataplane"), context)
+
+
+def refused(found: list[Finding]) -> set[tuple[str, str]]:
+    return {(f.code, f.subject.split(" -> ")[0]) for f in found if not f.verdict.lets_go_on}
+
+
+def test_the_second_run_makes_no_change(raised: Standing) -> None:
+    assert [str(change) for change in planned(raised, make=True)] == []
+
+
+def test_a_healthy_network_is_let_through(raised: Standing, probes: Probes) -> None:
+    started = time.monotonic()
+    found = findings(raised, probes)
+    print(f"{len(found)} findings in {time.monotonic() - started:.1f} s")  # noqa: T201 - figures
+    assert refused(found) == set(), [f for f in found if not f.verdict.lets_go_on]
+    warned = {finding.code for finding in found if finding.verdict is Verdict.WARN}
+    assert warned <= {"CT-LOG", "DP-NEIGH"}, "only what a container cannot see is a warning"
+    assert {finding.code for finding in found} == {check.code for check in in_group("dataplane")}
+
+
+# $1.. are not needed: each is a fixed program, run on the last node.
+FAULTS = {
+    "MTU": (
+        "ip link set eth0 mtu 1400",
+        "ip link set eth0 mtu 1500",
+        {"FL-MTU", "FL-PMTU"},
+    ),
+    "hairpin": (
+        "for v in /sys/class/net/cni0/brif/*; do bridge link set dev ${v##*/} hairpin off; done",
+        "for v in /sys/class/net/cni0/brif/*; do bridge link set dev ${v##*/} hairpin on; done",
+        {"KP-HAIRPIN", "KP-VIP-POD"},
+    ),
+    "br_netfilter": (
+        "sysctl -q -w net.bridge.bridge-nf-call-iptables=0",
+        "sysctl -q -w net.bridge.bridge-nf-call-iptables=1",
+        {"DP-BRNF", "KP-VIP-POD"},
+    ),
+    "forwarding": (
+        "sysctl -q -w net.ipv4.ip_forward=0",
+        "sysctl -q -w net.ipv4.ip_forward=1",
+        {"DP-FWD", "PATH-PODS", "KP-VIP-POD"},
+    ),
+    "VXLAN blocked": (
+        "iptables -I INPUT -p udp --dport 8472 -j DROP",
+        "iptables -D INPUT -p udp --dport 8472 -j DROP",
+        {"PATH-PODS", "PATH-NODES", "FL-PMTU"},
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_seen_by_its_checks(raised: Standing, probes: Probes, fault: str) -> None:
+    do, undo, codes = FAULTS[fault]
+    name = raised.site.target.nodes[-1].name
+    raised.hosts[name].check(Script.of(do))
+    try:
+        found = findings(raised, probes)
+    finally:
+        raised.hosts[name].check(Script.of(undo))
+    assert {(code, name) for code in codes} <= refused(found)
+    assert all(f.remedy for f in found if not f.verdict.lets_go_on)
+
+
+def test_a_dead_endpoint_is_named(raised: Standing, probes: Probes) -> None:
+    dead = "10.244.255.254"
+    labels = {"kubernetes.io/service-name": "dead"}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "dead", "namespace": NAMESPACE},
+        "spec": {"ports": [{"name": "http", "port": 80}]},
+    }
+    endpoints = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "dead", "namespace": NAMESPACE, "labels": labels},
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": 80, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [dead], "conditions": {"ready": True}}],
+    }
+    for manifest in (service, endpoints):
+        raised.kube.apply(manifest)
+    try:
+        found = findings(raised, probes)
+    finally:
+        raised.kube.delete("v1", "Service", "dead", namespace=NAMESPACE)
+        raised.kube.delete("discovery.k8s.io/v1", "EndpointSlice", "dead", namespace=NAMESPACE)
+    assert {code for code, _ in refused(found)} == {"KP-DIAL"}
+    assert all(dead in f.observed for f in found if f.code == "KP-DIAL")
+
+
+def test_the_data_plane_is_measured(raised: Standing, probes: Probes) -> None:
+    assert mode_of(raised.kube, probes) == "iptables"
+    sides = [Side("iptables", raised.kube, probes)]
+    figures = measure(sides, CLOCK, rounds=1, seconds=1.0)["iptables"]
+    print(figures)  # noqa: T201 - figures
+    assert figures["requests_per_s"] > 100
+    assert 0 < figures["cpu_us_per_request"] < 20_000
+
+
+def test_running_a_program_in_a_pod(raised: Standing, probes: Probes) -> None:
+    pod = next(iter(probes.pods.values()))
+    failing = raised.kube.execute(NAMESPACE, pod, ["/probe", "nothing"])
+    assert (failing.exit_code, failing.stdout) == (2, "")
+    assert "usage: probe" in failing.stderr
+    with pytest.raises(ServiceFailed, match="did not end in 1 s"):
+        raised.kube.execute(NAMESPACE, pod, ["/probe", "serve", "-listen", ":10499"], timeout_s=1)
+    with pytest.raises(ServiceFailed, match="no such file"):
+        raised.kube.execute(NAMESPACE, pod, ["/bin/sh"])
