@@ -1,0 +1,157 @@
+"""The main job as a user starts it: the whole exit, its two faults, and the way back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inventory.load import load_site
+from rehearsal.customers_process import Customers
+from rehearsal.plan import Plan
+from rehearsal.witness import customers_saw
+from tasks.drivers.clock import SystemClock
+from tasks.steps.drivers import Drivers
+from tests.site.snapshot import differences, snapshot
+
+pytestmark = [pytest.mark.site, pytest.mark.slow, pytest.mark.timeout(1200)]
+
+COMMAND = Path(sys.executable).with_name("safe-harbor")
+STAGES = ["survey", "plan", "prepare", "network", "move", "replay", "gate", "approve", "cutover", "finalize"]
+
+
+def safe_harbor(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command; what it prints goes with the test's output."""
+    done = subprocess.run(
+        [COMMAND, *map(str, words)], capture_output=True, text=True, check=False, timeout=1100
+    )
+    sys.stderr.write(done.stderr)
+    return done
+
+
+def report_of(out: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((out / "report.json").read_text())
+    return report
+
+
+def stage_of(out: Path, name: str) -> dict[str, Any]:
+    stage: dict[str, Any] = json.loads((out / "stages" / f"{name}.json").read_text())
+    return stage
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One whole rehearsal; the machine must be as it was before."""
+    out = tmp_path_factory.mktemp("rehearsal") / "out"
+    before = snapshot(Plan())
+    done = safe_harbor("rehearse", "--out", out)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert not differences(before, snapshot(Plan()))
+    return out
+
+
+def test_every_stage_is_in_the_report_and_passed(rehearsed: Path) -> None:
+    report = report_of(rehearsed)
+    assert report["verdict"] in ("pass", "warn")
+    assert [stage["name"] for stage in report["stages"]][: len(STAGES)] == STAGES
+    assert all(stage["verdict"] in ("pass", "warn") for stage in report["stages"])
+    page = (rehearsed / "report.html").read_text()
+    assert "<svg" in page
+    assert 'src="http' not in page and 'href="http' not in page
+
+
+def test_no_customer_noticed(rehearsed: Path) -> None:
+    cutover = report_of(rehearsed)["cutover"]
+    assert cutover["requests"] > 1000
+    assert cutover["failed"] == 0
+    assert cutover["orders_placed"] > 50
+    assert (cutover["orders_lost"], cutover["orders_doubled"]) == (0, 0)
+    assert 0 < cutover["write_freeze_s"] < 30
+
+
+def test_both_data_planes_were_measured(rehearsed: Path) -> None:
+    planes = report_of(rehearsed)["data_plane"]
+    for mode in ("userspace", "iptables"):
+        assert planes[mode]["requests_per_s"] > 0
+        assert planes[mode]["cpu_us_per_request"] > 0
+
+
+def test_the_ledger_verifies_until_a_byte_is_changed(rehearsed: Path, tmp_path: Path) -> None:
+    ledger = rehearsed / "ledger"
+    assert safe_harbor("audit", "verify", ledger).returncode == 0
+    copy = tmp_path / "ledger"
+    copy.mkdir()
+    for file in ledger.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+        (copy / file.name).chmod(file.stat().st_mode & 0o777)
+    database = next(copy.glob("*.sqlite*"))
+    content = bytearray(database.read_bytes())
+    content[len(content) // 2] ^= 1
+    database.write_bytes(content)
+    assert safe_harbor("audit", "verify", copy).returncode == 4
+
+
+def test_a_slow_target_stops_at_the_gate_with_traffic_untouched(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = safe_harbor("rehearse", "--fault", "gate", "--out", out)
+    assert done.returncode == 1, done.stderr[-3000:]
+    verdicts = {stage["name"]: stage["verdict"] for stage in report_of(out)["stages"]}
+    assert verdicts["gate"] == "fail"
+    assert not (out / "stages" / "cutover.json").exists()
+    codes = {f["code"] for f in stage_of(out, "gate")["findings"] if f["verdict"] == "fail"}
+    assert codes == {"LATENCY"}
+
+
+def test_a_dead_edge_at_half_is_taken_back_within_ten_seconds(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = safe_harbor("rehearse", "--fault", "cutover", "--out", out)
+    assert done.returncode == 1, done.stderr[-3000:]
+    cutover = report_of(out)["cutover"]
+    assert cutover["revert_s"] < 10
+    assert (cutover["orders_lost"], cutover["orders_doubled"]) == (0, 0)
+    steps = stage_of(out, "cutover")["figures"]["steps"]
+    assert [step["percent"] for step in steps][-2:] == [50, 0]
+    assert stage_of(out, "customers")["figures"]["primary"] == "source"
+
+
+@pytest.fixture
+def site_up(tmp_path: Path) -> Iterator[Path]:
+    out = tmp_path / "out"
+    try:
+        done = safe_harbor("rehearse", "up", "--out", out)
+        assert done.returncode == 0, done.stderr[-3000:]
+        yield out
+    finally:
+        assert safe_harbor("rehearse", "down").returncode == 0
+
+
+def test_rollback_takes_every_order_home_and_a_second_site_is_refused(site_up: Path) -> None:
+    plan = Plan()
+    second = safe_harbor("rehearse", "up")
+    assert second.returncode == 3
+    assert "safe-harbor rehearse down" in second.stderr
+    assert safe_harbor("run", "rehearsal", "--until", "approve").returncode == 0
+    again = safe_harbor("prepare", "rehearsal", "--json")
+    assert json.loads(again.stdout)["changes"] == 0
+    customers = Customers(plan, site_up / "customers.jsonl")
+    with customers:
+        customers.start()
+        assert safe_harbor("cutover", "rehearsal").returncode == 0
+        assert safe_harbor("rollback", "rehearsal").returncode == 0
+    site = load_site(plan.site / "site.yaml")
+    drivers = Drivers(site)
+    try:
+        saw = customers_saw(plan, customers.log, drivers, SystemClock())
+        assert drivers.dns().address(site.dns.name)[0] == (site.source.edge.address,)
+    finally:
+        drivers.close()
+    assert saw.figures["primary"] == "source"
+    assert saw.figures["failed"] == 0
+    assert (saw.figures["orders_lost"], saw.figures["orders_doubled"]) == (0, 0)
+    assert saw.figures["orders_by_site"].get("oslo", 0) > 0
+    assert safe_harbor("finalize", "rehearsal").returncode == 1
