@@ -225,6 +225,18 @@ def plan_token(preparation: Preparation, plane: str, waiting: Sequence[str]) -> 
                     stdin=json.dumps(document),
                     timeout_s=60.0,
                 ),
+                # A join that comes before the token's signature waits for 5 s before it looks again.
+                Run(
+                    Command.of(
+                        *_KUBECTL[:3],
+                        "--namespace=kube-public",
+                        "wait",
+                        f"--for=jsonpath={{.data.jws-kubeconfig-{token_id}}}",
+                        "--timeout=60s",
+                        "configmap/cluster-info",
+                    ),
+                    timeout_s=90.0,
+                ),
             ),
         )
     ]
