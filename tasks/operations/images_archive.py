@@ -1,7 +1,7 @@
 """Image archives made by hand from static programs, for nodes that reach no registry.
 
-The archive is of the kind that `docker save` writes and `ctr images import` reads: manifest.json, a config for
-each image, layers. The same programs make the same bytes; images with the same files share one layer.
+The archive is of the kind that `docker save` writes and `ctr images import` reads: manifest.json, configs and
+layers. The same programs make the same bytes; images with the same files share one layer.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Image:
 
 
 def pause_image(programs: Path) -> Image:
-    """The sandbox image, from the static program `pause`. Raises BadInput where that is missing or dynamic."""
+    """The sandbox image, from the static program `pause`. Raises BadInput where it is missing or dynamic."""
     return Image(PAUSE, (Entry("pause", _static(programs / "pause")),), ("/pause",), "65535:65535")
 
 
