@@ -93,6 +93,12 @@ def addresses(found: list[dict[str, Any]]) -> set[str]:
     }
 
 
+def leads(pointer: Pointer) -> bool:
+    """Whether the Service leads to the new primary and nowhere else."""
+    found = slices(pointer.kube, pointer.namespace, pointer.service)
+    return addresses(found) == {str(pointer.new)}
+
+
 def port_name(kube: Kube, namespace: str, service: str) -> str:
     """The name of the Service's port: an EndpointSlice's port must have the same, or no proxy joins them."""
     found = kube.get("v1", "Service", service, namespace=namespace)

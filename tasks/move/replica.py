@@ -128,6 +128,18 @@ def reaches(sql: Sql, wanted: str, within_s: float) -> bool:
     return answer is not None and int(answer) == 0
 
 
+def contains(position: str, wanted: str) -> bool:
+    """Whether a server at `position` has everything up to `wanted`: the same or a later number a domain.
+
+    True of servers of which only one takes writes at a time, as here; each GTID is domain-server-number.
+    """
+    here = {domain: number for domain, _, number in (gtid.split("-") for gtid in position.split(",") if gtid)}
+    return all(
+        int(here.get(domain, "0")) >= int(number)
+        for domain, _, number in (gtid.split("-") for gtid in wanted.split(",") if gtid)
+    )
+
+
 def read_only(sql: Sql) -> bool:
     """Whether the server refuses writes of ordinary accounts."""
     return bool(int(variable(sql, "read_only")))

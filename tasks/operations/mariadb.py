@@ -44,6 +44,7 @@ RestartSec=2
 TimeoutStartSec=300
 TimeoutStopSec=300
 LimitNOFILE=16384
+PrivateTmp=yes
 ProtectHome=yes
 
 [Install]

@@ -106,8 +106,12 @@ def installed() -> bool:
 def running_mariadb(folder: Path, ca: Ca, server_id: int) -> Iterator[Server]:
     folder.mkdir(parents=True)
     data = folder / "data"
+    # A starting server removes every `#sql` file of its tmpdir, those of other servers as well.
+    temporary = folder / "tmp"
+    temporary.mkdir()
     subprocess.run(
         ["mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={data}", "--skip-test-db",
+         f"--tmpdir={temporary}",
          "--auth-root-authentication-method=socket"],
         check=True, capture_output=True,
     )  # fmt: skip
@@ -127,6 +131,7 @@ def running_mariadb(folder: Path, ca: Ca, server_id: int) -> Iterator[Server]:
     log = folder / "log"
     process = subprocess.Popen(
         ["mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={folder}/s",
+         f"--tmpdir={temporary}",
          f"--port={port}", "--bind-address=127.0.0.1", f"--server-id={server_id}", "--log-bin=bin",
          "--binlog-format=ROW",
          "--log-slave-updates", "--gtid-strict-mode=ON", "--gtid-domain-id=0", f"--ssl-ca={ca.file}",

@@ -197,6 +197,63 @@ def test_a_failure_on_the_way_is_undone(scene: Scene, at: str) -> None:
     assert orders(scene.pair.target) == sorted(scene.client.placed)
 
 
+@pytest.mark.parametrize(
+    "killed_after", ["hold_writes", "close_old", "promote_new", "follow_new", "point_services"]
+)
+def test_a_changeover_that_was_killed_goes_on(scene: Scene, killed_after: str) -> None:
+    for step in steps.STEPS:
+        step.run(scene.over)
+        if step.name == killed_after:
+            break
+    outcome = change_over(scene.over)
+    assert outcome.failure == ""
+    assert standing(scene.over).done
+    assert not scene.edge.edge.writes_held()
+    time.sleep(0.3)
+    scene.client.stop()
+    assert scene.client.failed == []
+    assert orders(scene.pair.target) == sorted(scene.client.placed)
+
+
+def test_what_the_new_primary_alone_has_is_never_undone(scene: Scene) -> None:
+    for step in steps.STEPS[:7]:
+        step.run(scene.over)
+    scene.over.new.sql.execute("INSERT INTO shop.orders (token, cents) VALUES ('only-here', 1)")
+    (trouble,) = steps.undo(scene.over)
+    assert "stays the primary" in trouble
+    assert standing(scene.over).new_takes_writes
+    assert change_over(scene.over).failure == ""
+    assert standing(scene.over).done
+    position = replica.position(scene.over.new.sql)
+    assert replica.reaches(scene.over.old.sql, position, 10)
+    assert scene.over.old.sql.rows("SELECT cents FROM shop.orders WHERE token = 'only-here'")
+
+
+def test_what_the_old_primary_has_followed_may_be_undone(scene: Scene) -> None:
+    for step in steps.STEPS[:8]:
+        step.run(scene.over)
+    scene.over.new.sql.execute("INSERT INTO shop.orders (token, cents) VALUES ('here-too', 1)")
+    assert steps.undo(scene.over) == []
+    assert standing(scene.over).ready
+    assert scene.over.old.sql.rows("SELECT cents FROM shop.orders WHERE token = 'here-too'")
+
+
+@pytest.mark.parametrize(
+    ("here", "wanted", "has"),
+    [
+        ("0-1-10", "0-1-10", True),
+        ("0-2-11", "0-1-10", True),
+        ("0-1-9", "0-2-10", False),
+        ("0-1-9,1-1-5", "1-1-5", True),
+        ("0-1-9", "0-1-9,1-1-1", False),
+        ("", "", True),
+        ("", "0-1-1", False),
+    ],
+)
+def test_a_position_contains_another(here: str, wanted: str, has: bool) -> None:
+    assert replica.contains(here, wanted) == has
+
+
 def test_a_replica_that_differs_is_not_promoted(scene: Scene) -> None:
     meddler = scene.pair.target.sql()
     meddler.execute("SET SESSION sql_log_bin = 0")
