@@ -12,6 +12,7 @@ import pytest
 from cyclopts import App, CycloptsError, MissingArgumentError
 
 from flows.cli.root import app
+from inventory.policy import known_policies, load_policy
 from tasks.checks.registry import all_checks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,11 @@ def codes_in_code() -> set[str]:
         for file in sorted((ROOT / folder).glob("*.py")):
             found |= set(_codes_of(ast.parse(file.read_text())))
     return found
+
+
+def codes_of_policies() -> set[str]:
+    """Controls that a residency policy requires; the gate says `nodata` of those that no check observes."""
+    return {control.code for name in known_policies() for control in load_policy(name).required}
 
 
 def _codes_of(tree: ast.Module) -> Iterator[str]:
@@ -84,7 +90,13 @@ def _code_of_row(line: str) -> str | None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_code_in_a_page_exists(page: Path) -> None:
     named = set(CODE.findall(page.read_text())) - OTHER_NAMES
-    assert sorted(named - codes_in_code()) == []
+    assert sorted(named - codes_in_code() - codes_of_policies()) == []
+
+
+def test_every_control_of_a_policy_stands_in_the_gates_runbook() -> None:
+    named = set(CODE.findall((ROOT / "runbooks" / "gate.md").read_text()))
+    assert {"LEG-03", "NET-02"} <= codes_of_policies()
+    assert sorted(codes_of_policies() - named) == []
 
 
 def test_every_flow_has_a_runbook() -> None:
