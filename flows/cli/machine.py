@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from cyclopts import App
-from rich.console import Console
-from rich.table import Table
 
 from flows.cli.exits import Exit, print_json
 
@@ -25,10 +23,8 @@ def doctor(*, json: bool = False) -> int:
     if json:
         print_json(as_json(observations))
     else:
-        table = Table(box=None, pad_edge=False)
-        for heading in ("what", "", "observed", "remedy"):
-            table.add_column(heading)
+        width = max(len(each.name) for each in observations)
         for each in observations:
-            table.add_row(each.name, each.level, each.observed, each.remedy)
-        Console().print(table)
+            remedy = f" -> {each.remedy}" if each.remedy else ""
+            print(f"{each.level:<4} {each.name:<{width}}  {each.observed}{remedy}")  # noqa: T201 - the answer
     return Exit.OUTSIDE_FAILED if any(each.level == Level.FAIL for each in observations) else Exit.DONE
