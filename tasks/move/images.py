@@ -81,18 +81,23 @@ def plan_images(
     originals: Sequence[str], source_registry: str, target_registry: str
 ) -> tuple[ImageMove, ...]:
     """Where each image goes. The source registry's keep their repository; those of other registries get the
-    registry's name before it, so that no two meet. What is at the target already stays. Raises ValueError."""
+    registry's name before it (dots as dashes: it is a folder, not an address), so that no two meet. What is
+    at the target already stays. Raises ValueError."""
     moves = []
     for original in originals:
         source = ImageName.parse(original)
         if source.registry == target_registry:
             continue
         here = source.registry == source_registry
-        repository = source.repository if here else f"{source.registry.replace(':', '-')}/{source.repository}"
+        repository = source.repository if here else f"{_as_folder(source.registry)}/{source.repository}"
         moves.append(
             ImageMove(original, source, ImageName(target_registry, repository, source.tag, source.digest))
         )
     return tuple(moves)
+
+
+def _as_folder(registry: str) -> str:
+    return registry.replace(":", "-").replace(".", "-")
 
 
 def move_images(

@@ -20,6 +20,10 @@ class Dropped:
     field: str
     reason: str
 
+    def __str__(self) -> str:
+        where = f": {self.field}" if self.field else ""
+        return f"{self.subject}{where} ({self.reason})"
+
 
 # Whole kinds that the target makes itself, or that only mean something where they are.
 MADE_BY_CLUSTER: dict[str, str] = {

@@ -68,7 +68,7 @@ def test_images_keep_their_repository_and_strangers_get_their_registrys_name() -
     )
     assert [str(move.target) for move in moves] == [
         "oslo.example/shop:1",
-        "oslo.example/docker.io/library/nginx:1.2",
+        "oslo.example/docker-io/library/nginx:1.2",
         f"oslo.example/cart@{DIGEST}",
     ]
 

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from inventory.errors import BadInput
 from inventory.models.change import PutFile, PutProgram, Run
 from inventory.models.secret import Secret
 from inventory.models.site import Site
 from tasks.facts.asked import Asked
 from tasks.facts.files import FileFact
 from tasks.facts.gather import Facts
-from tasks.operations import data_services, haproxy, mariadb, objectstore, registry, units
-from tasks.operations.data_services import NodeServices, ServiceInputs, needed_files, services_of
+from tasks.operations import haproxy, mariadb, objectstore, registry, units
 from tasks.operations.files import Wanted
 from tasks.operations.haproxy_config import EdgeDesign, Server, render_edge
 from tasks.operations.preparation import LocalFile
+from tests.operations import service_set as data_services
 from tests.operations.places import site
+from tests.operations.service_set import NodeServices, ServiceInputs, services_of
 
 ADMIN, REPLICA, APP, S3 = "admin-word-1", "replica-word-1", "app-word-1", "s3-word-1"
 
@@ -72,12 +72,6 @@ def test_the_first_node_gets_all_by_its_roles_and_a_worker_nothing() -> None:
     ]
     assert of(1).services == ()
     assert data_services.asked(of(1)) == ()
-
-
-def test_a_service_to_install_needs_its_key_pair() -> None:
-    with pytest.raises(BadInput, match=r"target\.database needs certificate_file"):
-        needed_files(site())
-    assert needed_files(declared()) == (Path("/ca.crt"), Path("/pki/x.crt"), Path("/pki/x.key"))
 
 
 def test_keys_and_passwords_are_roots_alone_and_never_shown() -> None:

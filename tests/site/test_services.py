@@ -31,10 +31,10 @@ from tasks.drivers.ssh import SshHost
 from tasks.facts.gather import gather
 from tasks.operations import haproxy, mariadb, objectstore, registry
 from tasks.operations.apply import apply_all
-from tasks.operations.data_services import NodeServices, asked, plan
 from tasks.operations.haproxy_config import EdgeDesign, Server
 from tests.drivers.real_mariadb import Ca
 from tests.drivers.real_registry import push_image, store_program
+from tests.operations.service_set import NodeServices, asked, plan
 
 pytestmark = [pytest.mark.site, pytest.mark.skipif(store_program() is None, reason="versitygw is not built")]
 

@@ -1,5 +1,4 @@
-"""The services beside the target's cluster: database, registry and object store on the data node, and the
-edge. Which ones a node gets, what to ask it, and the changes that make them run."""
+"""All services beside the target's cluster on one node, put together for tests of their operations."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ SERVER_ID = 2  # RDS and the rehearsal's source have 1; `move` refuses two serve
 class ServiceInputs:
     """What the step has read for them from the lead's machine.
 
-    `files` maps every path of certificate, key and CA that `needed_files` names to its content. `domain_id`
+    `files` maps every path of certificate, key and CA of the target's services to its content. `domain_id`
     is the source's gtid_domain_id: one domain for both, because only one of them takes writes at a time.
     """
 
@@ -40,23 +39,6 @@ class ServiceInputs:
     objects_secret_key: Secret
     object_store: LocalFile
     domain_id: int
-
-
-def needed_files(site: Site) -> tuple[Path, ...]:
-    """Files to read for `ServiceInputs.files`. Raises BadInput where a service to install has no key pair."""
-    target = site.target
-    found = [target.database.ca_file, site.source.database.ca_file]
-    for what, declared in (
-        ("database", target.database),
-        ("registry", target.registry),
-        ("bucket", target.bucket),
-    ):
-        if declared.certificate_file is None or declared.key_file is None:
-            raise BadInput(
-                f"target.{what} needs certificate_file and key_file: `prepare` installs this service with TLS"
-            )
-        found += [declared.certificate_file, declared.key_file]
-    return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True)
