@@ -123,15 +123,20 @@ def raise_probes(
 
 
 def remove_probes(kube: Kube, clock: Clock, *, within_s: float = 60.0) -> None:
-    """Remove all of it and wait until it is gone. Raises ServiceFailed where it is not in time."""
+    """Remove all of it and wait until no probe pod is left; the namespace itself goes seconds later.
+
+    Raises ServiceFailed where pods are left in time.
+    """
     started = clock.now()
+    for app in (POD_APP, PEER_APP, NODE_APP):
+        kube.delete("apps/v1", "DaemonSet", app, namespace=NAMESPACE)
     kube.delete("v1", "Namespace", NAMESPACE)
-    while kube.get("v1", "Namespace", NAMESPACE) is not None:
+    while kube.list("v1", "Pod", namespace=NAMESPACE):
         if (clock.now() - started).total_seconds() > within_s:
             raise ServiceFailed(
                 kube.name,
-                f"the namespace {NAMESPACE} is not gone in {within_s:g} s",
-                f"kubectl delete ns {NAMESPACE}",
+                f"probe pods of {NAMESPACE} are not gone in {within_s:g} s",
+                f"kubectl delete namespace {NAMESPACE}",
             )
         clock.sleep(_POLL_S)
 

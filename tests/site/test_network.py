@@ -113,7 +113,12 @@ def probes(raised: Standing) -> Iterator[Probes]:
     names = [node.name for node in raised.site.target.nodes]
     with probing(raised.kube, CLOCK, names, probe_image(raised.programs).reference) as found:
         yield found
-    assert raised.kube.get("v1", "Namespace", NAMESPACE) is None
+    assert raised.kube.list("v1", "Pod", namespace=NAMESPACE) == []
+    for _ in range(60):
+        if raised.kube.get("v1", "Namespace", NAMESPACE) is None:
+            return
+        time.sleep(0.5)
+    pytest.fail("the probes' namespace is left")
 
 
 def findings(standing: Standing, probes: Probes) -> list[Finding]:
