@@ -103,7 +103,7 @@ def installed() -> bool:
 
 
 @contextlib.contextmanager
-def running_mariadb(folder: Path, ca: Ca, server_id: int) -> Iterator[Server]:
+def running_mariadb(folder: Path, ca: Ca, server_id: int, domain_id: int = 0) -> Iterator[Server]:
     folder.mkdir(parents=True)
     data = folder / "data"
     # A starting server removes every `#sql` file of its tmpdir, those of other servers as well.
@@ -134,7 +134,8 @@ def running_mariadb(folder: Path, ca: Ca, server_id: int) -> Iterator[Server]:
          f"--tmpdir={temporary}",
          f"--port={port}", "--bind-address=127.0.0.1", f"--server-id={server_id}", "--log-bin=bin",
          "--binlog-format=ROW",
-         "--log-slave-updates", "--gtid-strict-mode=ON", "--gtid-domain-id=0", f"--ssl-ca={ca.file}",
+         "--log-slave-updates", "--gtid-strict-mode=ON", f"--gtid-domain-id={domain_id}",
+         f"--ssl-ca={ca.file}",
          f"--ssl-cert={cert}", f"--ssl-key={key}", f"--init-file={init}", "--innodb-buffer-pool-size=32M",
          "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve",
          "--performance-schema=OFF", f"--pid-file={folder}/pid", "--slave-net-timeout=10"],

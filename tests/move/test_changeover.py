@@ -18,6 +18,7 @@ from tasks.drivers.errors import OutsideError, ServiceFailed
 from tasks.move import changeover as steps
 from tasks.move import replica
 from tasks.move.changeover import Changeover, Primary, Step, change_over, standing
+from tasks.move.compare import compare
 from tasks.move.database import move_database
 from tasks.move.endpoints import Address, Pointer, addresses, leads_to, point, slice_manifest, slices
 from tasks.move.replica import Origin
@@ -294,20 +295,28 @@ def test_writes_that_never_end_are_not_waited_for(scene: Scene) -> None:
     assert not replica.read_only(scene.over.old.sql)
 
 
-def test_a_changeover_with_nothing_written_in_between(tmp_path: Path) -> None:
+@pytest.mark.parametrize("domains", [(0, 0), (1, 2)], ids=["one domain", "a domain each"])
+@pytest.mark.parametrize("written", [False, True], ids=["nothing written", "written to"])
+def test_over_and_back_again_and_again(tmp_path: Path, domains: tuple[int, int], written: bool) -> None:
     ca = Ca(tmp_path)
-    with running_mariadb(tmp_path / "a", ca, 1) as source, running_mariadb(tmp_path / "b", ca, 2) as target:
+    with (
+        running_mariadb(tmp_path / "a", ca, 1, domains[0]) as source,
+        running_mariadb(tmp_path / "b", ca, 2, domains[1]) as target,
+    ):
         seed(source)
         clock = WallClock()
         move_database(Pair(source, target).moving(), clock)
         over = Changeover(_primary(source), _primary(target), "shop", "shop", (), (), clock)
-        for turn in (over, over.reversed(), over):
+        for turn in (over, over.reversed(), over, over.reversed()):
             assert change_over(turn).failure == ""
-            follower = turn.old.sql
-            deadline = time.monotonic() + 5
-            while not (state := replica.following(follower)) or not state.healthy:
+            if written:
+                turn.new.sql.execute("INSERT INTO shop.orders (token, cents) VALUES (UUID(), 1)")
+            assert replica.reaches(turn.old.sql, replica.position(turn.new.sql), 10)
+            deadline = time.monotonic() + 10
+            while not (state := replica.following(turn.old.sql)) or not state.healthy:
                 assert time.monotonic() < deadline, state
                 time.sleep(0.1)
+        assert compare(over.old.sql, over.new.sql, "shop", clock).differences == ()
 
 
 def test_pointing_a_service_twice_changes_nothing_and_drops_other_slices() -> None:
