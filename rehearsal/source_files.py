@@ -135,7 +135,8 @@ def files(plan: Plan, machine: Machine, facts: HostFacts) -> tuple[NodeFile, ...
         made += [
             NodeFile("/etc/kubernetes/rehearsal.yaml", yaml.safe_dump_all(documents, sort_keys=False)),
             NodeFile(
-                "/etc/kubernetes/rehearsal-rbac.yaml", yaml.safe_dump_all(flannel_rights(), sort_keys=False)
+                "/etc/kubernetes/rehearsal-rbac.yaml",
+                yaml.safe_dump_all([*flannel_rights(), exec_right()], sort_keys=False),
             ),
             NodeFile("/usr/local/sbin/raise-cluster", _RAISE_CLUSTER.replace("@NODES@", workers), 0o755),
         ]
@@ -262,6 +263,18 @@ def flannel_rights() -> list[dict[str, Any]]:
             "subjects": [{"apiGroup": group, "kind": "User", **name}],
         },
     ]
+
+
+def exec_right() -> dict[str, Any]:
+    """The API server may ask kubelets, for exec and logs; kubeadm grants it in the phase that is skipped."""
+    group = "rbac.authorization.k8s.io"
+    return {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "kubeadm:apiserver-kubelet-client"},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "system:kubelet-api-admin"},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": "kube-apiserver-kubelet-client"}],
+    }
 
 
 def _yaml(document: dict[str, Any]) -> str:
