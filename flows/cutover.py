@@ -5,9 +5,8 @@ from __future__ import annotations
 from prefect import flow
 
 from inventory.models.stage import StageResult
-from tasks.drivers.errors import OutsideError
 from tasks.steps import cutover as steps
-from tasks.steps.stage import Halt, stage
+from tasks.steps.stage import stage
 from tasks.steps.workplace import opened
 
 
@@ -18,14 +17,14 @@ def cutover(site: str, dry_run: bool = False) -> StageResult:
         steps.require_approval(draft)
         if dry_run:
             steps.show_steps()
-        else:
+        elif steps.begin(draft):
+            steps.judge_baseline(draft)  # nothing has been shifted yet: a refusal needs no way back
             try:
-                steps.judge_baseline(draft)
                 for percent in place.site.cutover.steps_percent:
                     steps.shift(draft, percent)
                 steps.change_database(draft)
                 steps.switch_dns(draft)
-            except (Halt, OutsideError, KeyboardInterrupt):
+            except BaseException:  # whatever it is: first the shop
                 steps.revert(draft)
                 raise
     return draft.result

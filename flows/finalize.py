@@ -18,6 +18,7 @@ def finalize(site: str, dry_run: bool = False) -> StageResult:
         if dry_run:
             steps.show_what_stops()
         else:
+            steps.call_it_final()
             steps.stop_workloads(draft)
             steps.stop_replication(draft)
             steps.stop_instances(draft)

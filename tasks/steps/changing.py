@@ -7,8 +7,19 @@ from collections.abc import Callable
 from inventory.models.finding import Finding, Severity
 from inventory.models.services import Database
 from inventory.models.verdict import Verdict
-from tasks.drivers.errors import OutsideError
-from tasks.move.changeover import Changeover, Outcome, Primary, Step, change_over, standing
+from tasks.drivers.errors import OutsideError, ServiceFailed
+from tasks.ledger import Entry
+from tasks.move import replica
+from tasks.move.changeover import (
+    Changeover,
+    Outcome,
+    Primary,
+    Step,
+    change_over,
+    standing,
+    undo,
+)
+from tasks.move.changeover_steps import follow_new
 from tasks.move.endpoints import Address, Pointer
 from tasks.move.replica import Origin
 from tasks.steps.drivers import read_secret
@@ -82,6 +93,8 @@ def run_changeover(draft: Draft, place: Workplace, over: Changeover) -> Outcome:
 
 def target_is_primary(place: Workplace) -> bool:
     """Whether the target's database takes the writes now, seen from the servers themselves."""
+    if not replica.read_only(place.drivers.source_database()):
+        return False  # asked first: a target that is gone must not hold up the way back
     try:
         return standing(changeover_of(place)).new_takes_writes
     except OutsideError:
@@ -89,3 +102,67 @@ def target_is_primary(place: Workplace) -> bool:
         if place.ledger.entries(kind="intent", subject="database/promote_new"):
             raise
         return False
+
+
+def bring_database_back(draft: Draft, place: Workplace) -> Outcome | None:
+    """Make the source's database the primary again, from wherever a changeover was left, a kill included.
+
+    The outcome of the way back; None where the target was not the primary. Takes a finding where anything
+    had to be done. Raises Halt where it could not be done.
+    """
+    over = changeover_of(place)
+    if target_is_primary(place):
+        if not standing(over).old_follows_new:  # left between the promotion and the following
+            _follow_target(place, over)
+        return run_changeover(draft, place, over.reversed())
+    source_closed = replica.read_only(over.old.sql)
+    if not source_closed and not _left_open(place, "database/"):
+        return None
+    place.progress.step("database: undoing a changeover that was left unfinished")
+    with place.ledger.effect("database/undo", {"primary_shall_be": over.old.sql.name}) as effect:
+        troubles = undo(over)
+        effect.outcome = {"troubles": troubles}
+    serves = not replica.read_only(over.old.sql)
+    draft.require(
+        Finding(
+            code=CODE,
+            subject=over.old.sql.name,
+            verdict=Verdict.FAIL if not serves else Verdict.WARN if troubles else Verdict.PASS,
+            observed="; ".join(["an unfinished changeover was undone", *troubles]),
+            expected="the source's database takes writes, and its replica follows it",
+            remedy="mend what is named, then run `rollback`" if troubles else "",
+            severity=Severity.CRITICAL,
+        )
+    )
+    return None
+
+
+def _follow_target(place: Workplace, over: Changeover) -> None:
+    """The source's database follows the target's, and has everything that the target's has."""
+    with place.ledger.effect("database/follow_new", {"primary_shall_be": over.new.sql.name}) as effect:
+        effect.outcome = {"came_of_it": follow_new(over)}
+        replica.reaches(over.old.sql, replica.position(over.new.sql), over.catch_up_within_s)
+        deadline = place.clock.now().timestamp() + over.catch_up_within_s
+        while (found := replica.following(over.old.sql)) is None or not found.healthy:
+            if place.clock.now().timestamp() > deadline:
+                trouble = found.trouble if found else "it follows nothing"
+                raise ServiceFailed(
+                    over.old.sql.name,
+                    f"does not follow {over.new.sql.name}: {trouble}",
+                    "its orders are at the target only: mend the replication before anything else",
+                )
+            place.clock.sleep(0.1)
+
+
+def answer_left_open(place: Workplace, stage_name: str, because: str) -> None:
+    """Give an outcome to what an earlier, killed run of the cutover or rollback has left without one."""
+    began = place.ledger.entries("intent", f"stage/{stage_name}")[-1].index
+    for entry in _left_open(place, "edge/", "dns/", "database/", "stage/cutover", "stage/rollback"):
+        if entry.index < began:
+            place.ledger.append(
+                "outcome", entry.subject, {"intent": entry.index, "done": False, "error": because}
+            )
+
+
+def _left_open(place: Workplace, *prefixes: str) -> list[Entry]:
+    return [entry for entry in place.ledger.open_intents() if entry.subject.startswith(prefixes)]

@@ -11,16 +11,25 @@ from prefect.cache_policies import NO_CACHE
 
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
+from tasks.drivers.errors import OutsideError
 from tasks.gates.shift import difference, judge_shift
+from tasks.move import replica
 from tasks.steps.approve import approved_digest, digest_to_sign
-from tasks.steps.changing import changeover_of, run_changeover, target_is_primary
-from tasks.steps.stage import Draft
+from tasks.steps.changing import (
+    answer_left_open,
+    bring_database_back,
+    changeover_of,
+    run_changeover,
+    target_is_primary,
+)
+from tasks.steps.stage import Draft, read_result
 from tasks.steps.workplace import Workplace, current
 
 LOOK_EVERY_S = 0.25
 MIN_REQUESTS = 50  # in one hold; fewer say nothing of a share of 1 %
 TRAFFIC_PATIENCE_S = 60.0
 ALL_SOURCE = {"source": 100, "target": 0}
+ALL_TARGET = {"source": 0, "target": 100}
 
 
 def require_approval(draft: Draft) -> None:
@@ -50,6 +59,50 @@ def show_steps() -> None:
         )
     place.progress.say(f"would hold writes and make {site.target.database.host} the primary")
     place.progress.say(f"would point {site.dns.name} at {site.target.edge.address}")
+
+
+@task(name="begin", cache_policy=NO_CACHE)
+def begin(draft: Draft) -> bool:
+    """Start from the source, wherever an earlier run was left; False where the cutover stands already."""
+    place = current()
+    site, edge, zone = place.site, place.drivers.source_edge(), place.drivers.dns()
+    answer_left_open(place, "cutover", "the run ended before its outcome; the next one looks at the world")
+    at_target = target_is_primary(place)
+    named = zone.address(site.dns.name)[0] == (site.target.edge.address,)
+    if at_target and named and edge.weights()["target"] == 100:
+        last = read_result(place.state, "cutover")
+        draft.figures |= last.figures if last is not None else {}
+        draft.add([_stands(site.dns.name, site.target.edge.address)])
+        return False
+    if at_target or replica.read_only(place.drivers.source_database()):
+        place.progress.step("an earlier cutover was left unfinished: the database goes back first")
+        bring_database_back(draft, place)
+    if named:
+        _name_source(place)
+    return True
+
+
+def _stands(name: str, address: str) -> Finding:
+    return Finding(
+        code="CUT-STANDS",
+        subject=name,
+        verdict=Verdict.PASS,
+        observed=f"all traffic and the writes are at the target, and {name} is {address}",
+        expected="nothing is done twice",
+        severity=Severity.CRITICAL,
+    )
+
+
+def _name_source(place: Workplace) -> None:
+    """Point the shop's name at the source's edge."""
+    site, zone = place.site, place.drivers.dns()
+    _bring(
+        place,
+        "dns/set",
+        site.dns.name,
+        lambda: zone.set_address(site.dns.name, [site.source.edge.address], site.dns.cutover_ttl_s),
+        address=site.source.edge.address,
+    )
 
 
 @task(name="judge baseline", cache_policy=NO_CACHE)
@@ -108,6 +161,8 @@ def switch_dns(draft: Draft) -> None:
     site = place.site
     place.progress.step(f"pointing {site.dns.name} at {site.target.edge.address}")
     zone, edge = place.drivers.dns(), place.drivers.target_edge()
+    if edge.weights() != ALL_TARGET:  # a rollback has turned it towards the source
+        _bring(place, "edge/shift", edge.name, lambda: edge.shift(ALL_TARGET), percent=100)
     before = edge.counters()
     _bring(
         place,
@@ -133,36 +188,38 @@ def revert(draft: Draft) -> None:
     site, start = place.site, time.monotonic()
     place.progress.step("taking all traffic back to the source")
     edge = place.drivers.source_edge()
-    if target_is_primary(place):  # the source must take writes before it gets any
-        run_changeover(draft, place, changeover_of(place).reversed())
+    bring_database_back(draft, place)  # the source must take writes before it gets any
     _bring(place, "edge/shift", edge.name, lambda: edge.shift(ALL_SOURCE), percent=0, because="reverted")
-    zone = place.drivers.dns()
-    if site.source.edge.address not in zone.address(site.dns.name)[0]:
-        _bring(
-            place,
-            "dns/set",
-            site.dns.name,
-            lambda: zone.set_address(site.dns.name, [site.source.edge.address], site.dns.cutover_ttl_s),
-            address=site.source.edge.address,
-        )
+    if place.drivers.dns().address(site.dns.name)[0] != (site.source.edge.address,):
+        _name_source(place)
+        _turn_target_edge(place)
     seconds = time.monotonic() - start
     draft.figures["revert_s"] = round(seconds, 3)
     finding, spent = _watch(place, 0, site.cutover.step_hold_s)
     draft.figures.setdefault("steps", []).append(_figures(draft, place, 0, spent))
-    back = finding.verdict is Verdict.PASS and seconds <= site.cutover.revert_within_s
+    late = seconds > site.cutover.revert_within_s
     draft.add(
         [
             finding.model_copy(
                 update={
                     "code": "CUT-REVERTED",
                     "subject": edge.name,
-                    "verdict": Verdict.PASS if back else Verdict.FAIL,
+                    "verdict": Verdict.FAIL if late else finding.verdict,
                     "observed": f"all traffic at the source after {seconds:.1f} s; {finding.observed}",
                     "expected": f"within {site.cutover.revert_within_s:g} s, and the source answers",
                 }
             )
         ]
     )
+
+
+def _turn_target_edge(place: Workplace) -> None:
+    """Some clients hold the target's address until the TTL is over: its edge sends them to the source."""
+    edge = place.drivers.target_edge()
+    try:
+        _bring(place, "edge/shift", edge.name, lambda: edge.shift(ALL_SOURCE), percent=0, because="reverted")
+    except OutsideError as error:
+        place.progress.say(f"the target's edge could not be turned: {error}")
 
 
 def _watch(place: Workplace, percent: int, hold_s: float) -> tuple[Finding, dict[str, dict[str, int]]]:

@@ -13,23 +13,36 @@ from inventory.policy import load_policy
 from tasks.checks.registry import in_group, judge
 from tasks.move import replica
 from tasks.steps.gate import residency_context
-from tasks.steps.stage import Draft, read_result
+from tasks.steps.stage import Draft
 from tasks.steps.survey import enumerate_everything
 from tasks.steps.workplace import Workplace, current
 
 FINAL = "exit/final"
 PATIENCE_S = 120.0
 SCALED_KINDS = ("Deployment", "StatefulSet")
+LETS_GO_ON = frozenset(str(verdict) for verdict in Verdict if verdict.lets_go_on)
 
 
 def soak_over_at(place: Workplace) -> datetime | None:
-    """When the soak of a cutover that stands is over; None where no cutover stands."""
-    cutover, rollback = read_result(place.state, "cutover"), read_result(place.state, "rollback")
-    if cutover is None or not cutover.verdict.lets_go_on:
-        return None
-    if rollback is not None and rollback.started_at > cutover.started_at:
-        return None
-    return cutover.started_at + timedelta(seconds=cutover.seconds + place.site.cutover.soak_s)
+    """When the soak of a cutover that stands is over, by the ledger; None where no cutover stands.
+
+    A cutover or rollback that has begun since and was killed counts as begun: then none stands. One that was
+    repeated and had nothing to do does not begin the soak anew.
+    """
+    if final := place.ledger.entries("milestone", FINAL):
+        return final[0].at  # begun already: a repetition finishes it
+    begun = [
+        entry
+        for entry in place.ledger.entries(kind="intent")
+        if entry.subject in ("stage/cutover", "stage/rollback")
+    ]
+    ended = {e.body["intent"]: e for e in place.ledger.entries("outcome", "stage/cutover")}
+    stood_at: datetime | None = None
+    for intent in begun:
+        outcome = ended.get(intent.index)
+        passed = outcome is not None and str(outcome.body.get("verdict")) in LETS_GO_ON
+        stood_at = (stood_at or outcome.at) if outcome is not None and passed else None
+    return None if stood_at is None else stood_at + timedelta(seconds=place.site.cutover.soak_s)
 
 
 def soaked() -> bool:
@@ -52,7 +65,7 @@ def require_soaked(draft: Draft) -> None:
     """Take a finding on whether the source may be stopped. Raises Halt where it may not."""
     place = current()
     over_at, now = soak_over_at(place), place.clock.now()
-    if over_at is None:
+    if over_at is None or replica.read_only(place.drivers.target_database()):
         verdict, observed, remedy = Verdict.FAIL, "no cutover stands", "cut over first"
     elif now < over_at:
         left_s = (over_at - now).total_seconds()
@@ -81,6 +94,14 @@ def show_what_stops() -> None:
     place.progress.say(f"would end the replication to {place.site.source.database.host}")
     for region, kind, identity in _instances(place):
         place.progress.say(f"would stop {kind} {identity} in {region}")
+
+
+@task(name="call it final", cache_policy=NO_CACHE)
+def call_it_final() -> None:
+    """From here on there is no way back; said, and signed for, before the first thing is stopped."""
+    place = current()
+    if not place.ledger.entries("milestone", FINAL):
+        place.ledger.append("milestone", FINAL, {"source": place.site.source.edge.address})
 
 
 @task(name="stop workloads", cache_policy=NO_CACHE)
@@ -135,13 +156,12 @@ def stop_instances(draft: Draft) -> None:
 
 @task(name="judge what is left", cache_policy=NO_CACHE)
 def judge_what_is_left(draft: Draft) -> None:
-    """Survey once more, judge residency as it is now, and call the exit final."""
+    """Survey once more, and judge residency as it is now."""
     place = current()
     enumerate_everything(draft)
     policy = load_policy(place.site.policy)
     left = judge(in_group("residency"), residency_context(place, "after-finalize"))
     draft.add(policy.settle(left))
-    place.ledger.append("milestone", FINAL, {"stopped": draft.figures.get("stopped", [])})
 
 
 def _running(place: Workplace) -> list[tuple[str, str, str, int]]:

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.gates.shift import difference, judge_shift
-from tasks.steps.changing import changeover_of, run_changeover, target_is_primary
+from tasks.steps.changing import answer_left_open, bring_database_back, target_is_primary
 from tasks.steps.cutover import ALL_SOURCE
 from tasks.steps.finalize import FINAL
 from tasks.steps.stage import Draft
@@ -54,10 +54,10 @@ def show_state(draft: Draft) -> None:
 def take_database_back(draft: Draft) -> None:
     """Make the source the primary again; it has followed the target, so it has every order."""
     place = current()
-    if not target_is_primary(place):
-        place.progress.step("the source's database takes the writes already")
+    outcome = bring_database_back(draft, place)
+    if outcome is None:
+        place.progress.step("the source's database takes the writes")
         return
-    outcome = run_changeover(draft, place, changeover_of(place).reversed())
     draft.figures["write_freeze_s"] = round(outcome.freeze_s, 3)
     draft.changes += 1
 
@@ -89,6 +89,7 @@ def take_dns_back(draft: Draft) -> None:
         draft.changes += 1
     place.clock.sleep(site.dns.cutover_ttl_s + site.cutover.step_hold_s)
     spent = difference(before, edge.counters())
+    answer_left_open(place, "rollback", "the run ended before its outcome; taken back by the rollback")
     draft.figures["back_s"] = round(time.monotonic() - start, 3)
     found = judge_shift(0, spent, max_error_rate=site.cutover.max_error_rate, min_requests=0)
     errors = spent["source"]["errors"]

@@ -149,7 +149,7 @@ def test_one_host_fails_and_the_others_go_on(place: Workplace, hosts: Hosts) -> 
 def test_every_host_that_fails_is_named(place: Workplace, hosts: Hosts) -> None:
     hosts["oslo-1"].broken, hosts["oslo-3"].broken = "motd", "issue"
     with pytest.raises(
-        OutsideError, match="failed on 2 of 3 hosts.*oslo-1: .*cannot.*oslo-3: .*cannot"
+        OutsideError, match=r"failed on 2 of 3 hosts.*oslo-1: .*cannot.*oslo-3: .*cannot"
     ) as error:
         bring(hosts, Draft())
     assert error.value.part == "oslo-1, oslo-3"
