@@ -27,6 +27,7 @@ def start_aws_api(plan: Plan, state: State) -> None:
     argv = [sys.executable, "-m", "moto.server", "-H", plan.moto_private, "-p", str(plan.moto_port)]
     # No real key may reach it; the account's number is the site's.
     env = {
+        "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # a thousand images of others, described by every survey
         "MOTO_ACCOUNT_ID": plan.account,
         "HOME": str(plan.state),
         "MOTO_S3_CUSTOM_ENDPOINTS": endpoint_url(plan),

@@ -125,7 +125,9 @@ class Drivers:
 
     def create_target_bucket(self) -> bool:
         """Make the target's bucket, readable by the shop's pods; whether it was not there."""
-        return self._bucket("target", self._site.target.bucket).create()
+        bucket = self._bucket("target", self._site.target.bucket)
+        created, opened = bucket.create(), bucket.let_anyone_read()
+        return created or opened
 
     def _bucket(self, side: str, bucket: Bucket) -> S3Bucket:
         return self._once(

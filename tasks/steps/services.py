@@ -70,6 +70,7 @@ def edge_service(site: Site) -> ServicePhase:
         home="target",
         runtime=f"/{runtime}",
         folder=haproxy.FOLDER,
+        account=haproxy.ACCOUNT,
         share_percent=100,
     )
     return _service("edge", node, haproxy.service(design), "the way in")
