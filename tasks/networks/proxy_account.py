@@ -6,8 +6,10 @@ import base64
 from dataclasses import dataclass
 
 from inventory.models.secret import Secret
+from inventory.models.site import Site
 from tasks.drivers.errors import ServiceFailed
 from tasks.drivers.ports import Clock, Kube
+from tasks.operations import kube_proxy
 from tasks.operations.kube_proxy import ACCOUNT, ACCOUNT_NAMESPACE, manifests
 
 
@@ -18,6 +20,14 @@ class ProxyAccount:
 
     token: Secret
     changed: tuple[str, ...]
+
+
+def refuse_hidden_clients(site: Site, *kubes: Kube) -> None:
+    """Before anything is touched: raises BadInput where `masquerade_all` would hide client addresses from a
+    NetworkPolicy of one of these clusters (the target, and the source whose policies move)."""
+    for kube in kubes:
+        policies = kube.list("networking.k8s.io/v1", "NetworkPolicy")
+        kube_proxy.refuse_hidden_clients(site.target.cluster.kube_proxy, policies)
 
 
 def ensure(kube: Kube, clock: Clock, *, dry_run: bool = False, within_s: float = 20.0) -> ProxyAccount:

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from inventory.errors import BadInput
+from inventory.models.cluster import KubeProxy
 from tasks.drivers.errors import ServiceFailed
 from tasks.drivers.ports import Output
 from tasks.facts.probe import NAMESPACE
 from tasks.networks import probe_image
 from tasks.networks.probe import Probes, manifests, probing, raise_probes
-from tasks.networks.proxy_account import ensure
+from tasks.networks.proxy_account import ensure, refuse_hidden_clients
 from tests.networks.cluster import MemoryKube, StillClock, pod, said
-from tests.operations.network_site import facts
+from tests.operations.network_site import facts, site
 
 NODES = ["oslo-1", "oslo-2"]
 MET = {"requests": 64, "errors": 0, "by": {f"p{n}": 16 for n in range(4)}, "clients": [], "error": ""}
@@ -121,3 +122,16 @@ def test_the_proxys_account_waits_for_its_token() -> None:
     dry = ensure(MemoryKube(), clock, dry_run=True)
     assert len(dry.changed) == 3
     assert dry.token.reveal() == ""
+
+
+def test_masquerade_all_is_refused_for_a_policy_of_either_cluster() -> None:
+    policy = {
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "office", "namespace": "shop"},
+        "spec": {"ingress": [{"from": [{"ipBlock": {"cidr": "1.2.3.0/24"}}]}]},
+    }
+    target, source = MemoryKube(), MemoryKube().put(policy)
+    refuse_hidden_clients(site(), target, source)
+    with pytest.raises(BadInput, match="shop/office"):
+        refuse_hidden_clients(site(proxy=KubeProxy(masquerade_all=True)), target, source)
+    assert source.asked == []
