@@ -11,6 +11,7 @@ from enum import IntEnum
 from cyclopts import App, CycloptsError
 
 from inventory.errors import BadInput
+from inventory.models.stage import StageResult
 from tasks.drivers.errors import OutsideError
 from tasks.ledger.errors import LedgerBroken
 
@@ -29,7 +30,14 @@ class Exit(IntEnum):
 
 
 class NotAPass(Exception):
-    """A command judged, and the verdict is not a pass; the reasons are the message."""
+    """A command judged, and the verdict is not a pass; the reasons are the message.
+
+    `result` is that of the stage that judged, where a stage did.
+    """
+
+    def __init__(self, message: str, result: StageResult | None = None) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 def answering(app: App, arguments: Sequence[str]) -> int:

@@ -12,6 +12,8 @@ app = App(
     "Example: safe-harbor rehearse   (a whole site and the whole exit, on this machine)\n\n"
     "Example: safe-harbor run oslo   (the exit of the site inventory/sites/oslo)",
     version_flags=["--version"],
+    result_action="return_value",  # the exit code is ours to give, and Ctrl-C ours to answer
+    suppress_keyboard_interrupt=False,
 )
 for group in (stages, standalone, audit, rehearse, machine):
     group.register(app)

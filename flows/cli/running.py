@@ -88,4 +88,4 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except StageRefused as refusal:
-        raise NotAPass(str(refusal)) from refusal
+        raise NotAPass(str(refusal), refusal.result) from refusal

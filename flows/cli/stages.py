@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from flows.cli.exits import Exit, print_json
+from flows.cli.exits import Exit, NotAPass, print_json
 from flows.cli.running import Running, site_file
+from inventory.errors import BadInput
+from tasks.steps.status import STAGES
 
 
 @Parameter(name="*")
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Common:
     """Options of every stage.
 
@@ -34,12 +36,16 @@ class Common:
 
 Site = Annotated[str, Parameter(help="A folder of inventory/sites/, `rehearsal`, or a path to a site file.")]
 NO_OPTIONS = Common()
+EXIT_STAGES = STAGES[: STAGES.index("finalize") + 1]
+BEFORE_REPLAY = EXIT_STAGES[: EXIT_STAGES.index("replay")]
 
 
 def register(app: App) -> None:
     """Add the stage commands."""
-    for command in (survey, plan, prepare, network, move, cutover, rollback, finalize, run, status, report):
+    for command in (survey, plan, prepare, network, move, approve, cutover, rollback, finalize):
         app.command(command)
+    for other in (run, status, report):
+        app.command(other)
 
 
 def survey(site: Site, options: Common = NO_OPTIONS) -> int:
@@ -82,6 +88,14 @@ def move(site: Site, options: Common = NO_OPTIONS) -> int:
     return run_stage("move", site, options)
 
 
+def approve(site: Site, options: Common = NO_OPTIONS) -> int:
+    """Approve the gate's decision: by the site file, at the prompt, or in the form of the Prefect UI.
+
+    Example: safe-harbor approve oslo
+    """
+    return run_stage("approve", site, options)
+
+
 def cutover(site: Site, options: Common = NO_OPTIONS) -> int:
     """Shift traffic step by step, change the database over, then DNS. Needs an approval.
 
@@ -118,8 +132,18 @@ def run(site: Site, options: Common = NO_OPTIONS, *, resume: bool = False, until
     until
         The last stage to run, as `gate`.
     """
-    with Running(site_file(site), actor=options.actor) as running:
-        results = running.whole_exit(resume=resume, dry_run=options.dry_run, until=until)
+    file = site_file(site)
+    if until and until not in EXIT_STAGES:
+        raise BadInput(f"--until {until}: there is no such stage; known: {', '.join(EXIT_STAGES)}")
+    if not options.dry_run and until not in BEFORE_REPLAY:
+        _require_capture(file)
+    with Running(file, actor=options.actor) as running:
+        try:
+            results = running.whole_exit(resume=resume, dry_run=options.dry_run, until=until)
+        except NotAPass as refusal:
+            if options.json:
+                print_json(_until_refused(running.place.state, refusal))
+            raise
         if options.json:
             print_json([result.model_dump(mode="json") for result in results])
         else:
@@ -166,9 +190,36 @@ def report(site: Site, *, out: Path | None = None, json: bool = False) -> int:
 
 
 def run_stage(name: str, site: str, options: Common) -> int:
-    """Run one stage's flow on a site and show what came of it."""
-    with Running(site_file(site), actor=options.actor) as running:
-        result = running.stage(name, dry_run=options.dry_run)
+    """Run one stage's flow on a site and show what came of it, a refusal as well."""
+    file = site_file(site)
+    if name == "replay":
+        _require_capture(file)
+    with Running(file, actor=options.actor) as running:
+        try:
+            result = running.stage(name, dry_run=options.dry_run)
+        except NotAPass as refusal:
+            if options.json and refusal.result is not None:
+                print_json(refusal.result.model_dump(mode="json"))
+            raise
         if options.json:
             print_json(result.model_dump(mode="json"))
     return Exit.DONE
+
+
+def _require_capture(file: Path) -> None:
+    """Raises BadInput for a capture with a broken line, before anything is begun."""
+    from inventory.load import load_site
+    from tasks.replay.capture import read_capture
+
+    read_capture(load_site(file).replay.capture)
+
+
+def _until_refused(state: Path, refusal: NotAPass) -> list[dict[str, Any]]:
+    """The results of a run up to the stage that refused, oldest first."""
+    from tasks.steps.stage import read_result
+
+    if refusal.result is None:
+        return []
+    before = EXIT_STAGES[: EXIT_STAGES.index(refusal.result.name)]
+    found = [each for name in before if (each := read_result(state, name)) is not None]
+    return [each.model_dump(mode="json") for each in (*found, refusal.result)]

@@ -43,7 +43,7 @@ def require_approval(draft: Draft) -> None:
             verdict=Verdict.PASS if same else Verdict.FAIL,
             observed="approved" if same else f"the last approval is of {(approved or 'nothing')[:16]}",
             expected="an approval of exactly this decision in the ledger",
-            remedy="" if same else "run the approve stage again: the evidence has changed since",
+            remedy="" if same else "`safe-harbor approve SITE`: the evidence has changed since",
             severity=Severity.CRITICAL,
         )
     )

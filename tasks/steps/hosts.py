@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from inventory.models.change import Change
+from inventory.models.command import Command
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Host
 from tasks.facts.asked import Asked
@@ -53,6 +54,22 @@ def bring_about(
         return len(changes)
     _count(draft, phase, len(changes))
     return len(changes)
+
+
+def reach(names: Sequence[str]) -> None:
+    """Log in to all hosts at once. Raises OutsideError, naming every host that does not let us in."""
+    place = current()
+    hosts = place.drivers.hosts()
+    place.progress.step(f"reaching {len(names)} hosts")
+
+    def tried(name: str) -> OutsideError | None:
+        try:
+            hosts[name].check(Command.of("true"))
+        except OutsideError as error:
+            return error
+        return None
+
+    _refuse("logging in", _on_each(names, tried))
 
 
 def _count(draft: Draft, phase: str, changes: int) -> None:

@@ -11,7 +11,7 @@ from tasks.checks.context import Admission
 from tasks.checks.registry import in_group, judge
 from tasks.operations.node import PHASES, Phase
 from tasks.operations.preparation import Preparation
-from tasks.steps.hosts import bring_about
+from tasks.steps.hosts import bring_about, reach
 from tasks.steps.preparation import keep_kubeconfig, open_preparation
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import current
@@ -19,8 +19,9 @@ from tasks.steps.workplace import current
 
 @task(name="admit hosts", cache_policy=NO_CACHE)
 def admit_hosts(draft: Draft) -> None:
-    """May these machines become nodes?"""
+    """May these machines become nodes? Raises OutsideError, naming every host that does not let us in."""
     place = current()
+    reach([node.name for node in place.site.target.nodes])
     place.progress.step("admission")
     context = Admission(place.site, place.drivers.hosts(), place.clock)
     draft.add(judge(in_group("admission"), context))
