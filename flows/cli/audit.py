@@ -8,10 +8,15 @@ from cyclopts import App
 
 from flows.cli.exits import Exit, print_json
 
+_AUDIT = """Read, verify, export and witness the audit trail.
+
+Example: safe-harbor audit verify build/rehearsal/ledger
+"""
+
 
 def register(app: App) -> None:
     """Add the audit commands."""
-    group = App(name="audit", help="Read, verify, export and witness the audit trail.")
+    group = App(name="audit", help=_AUDIT)
     for command in (show, verify, export, witness):
         group.command(command)
     app.command(group)

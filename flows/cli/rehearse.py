@@ -13,10 +13,17 @@ from flows.cli.exits import Exit, print_json
 Fault = Literal["gate", "cutover"]
 Parts = Annotated[Path | None, Parameter(help="A folder with ready programs, instead of building them.")]
 
+_REHEARSE = """Build a whole site on this machine, run the whole exit on it, report.
+
+Example: safe-harbor rehearse --keep
+
+Example: safe-harbor rehearse --fault gate   (the exit must stop at the gate: exit 1)
+"""
+
 
 def register(app: App) -> None:
     """Add the rehearsal's commands."""
-    group = App(name="rehearse", help="Build a whole site on this machine, run the whole exit on it, report.")
+    group = App(name="rehearse", help=_REHEARSE)
     group.default(rehearse)
     for command in (setup, up, down):
         group.command(command)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from flows.cli.exits import NotAPass
 from flows.cli.terminal import Terminal
@@ -15,8 +15,9 @@ from flows.orchestrator import Server, server, usage_of, without_heartbeats
 from inventory.load import find_site
 from inventory.models.stage import StageResult
 from rehearsal.plan import Plan
-from tasks.steps.stage import StageRefused
-from tasks.steps.workplace import Workplace, opened
+
+if TYPE_CHECKING:  # the drivers' libraries take a second to import: only where a site is opened
+    from tasks.steps.workplace import Workplace
 
 
 def site_file(name_or_path: str) -> Path:
@@ -36,6 +37,8 @@ class Running:
         self._server: Server
 
     def __enter__(self) -> Self:
+        from tasks.steps.workplace import opened
+
         try:
             self._stack.callback(self.terminal.close)
             self.place = self._stack.enter_context(
@@ -85,6 +88,8 @@ class Running:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
+    from tasks.steps.stage import StageRefused
+
     try:
         yield
     except StageRefused as refusal:

@@ -11,7 +11,6 @@ from cyclopts import App, Parameter
 from flows.cli.exits import Exit, NotAPass, print_json
 from flows.cli.running import Running, site_file
 from inventory.errors import BadInput
-from tasks.steps.status import STAGES
 
 
 @Parameter(name="*")
@@ -36,8 +35,6 @@ class Common:
 
 Site = Annotated[str, Parameter(help="A folder of inventory/sites/, `rehearsal`, or a path to a site file.")]
 NO_OPTIONS = Common()
-EXIT_STAGES = STAGES[: STAGES.index("finalize") + 1]
-BEFORE_REPLAY = EXIT_STAGES[: EXIT_STAGES.index("replay")]
 
 
 def register(app: App) -> None:
@@ -133,9 +130,10 @@ def run(site: Site, options: Common = NO_OPTIONS, *, resume: bool = False, until
         The last stage to run, as `gate`.
     """
     file = site_file(site)
-    if until and until not in EXIT_STAGES:
-        raise BadInput(f"--until {until}: there is no such stage; known: {', '.join(EXIT_STAGES)}")
-    if not options.dry_run and until not in BEFORE_REPLAY:
+    names = _exit_stages()
+    if until and until not in names:
+        raise BadInput(f"--until {until}: there is no such stage; known: {', '.join(names)}")
+    if not options.dry_run and names.index(until or names[-1]) >= names.index("replay"):
         _require_capture(file)
     with Running(file, actor=options.actor) as running:
         try:
@@ -206,6 +204,13 @@ def run_stage(name: str, site: str, options: Common) -> int:
     return Exit.DONE
 
 
+def _exit_stages() -> tuple[str, ...]:
+    """The names of the exit's stages, in their order."""
+    from tasks.steps.status import STAGES
+
+    return STAGES[: STAGES.index("finalize") + 1]
+
+
 def _require_capture(file: Path) -> None:
     """Raises BadInput for a capture with a broken line, before anything is begun."""
     from inventory.load import load_site
@@ -220,6 +225,7 @@ def _until_refused(state: Path, refusal: NotAPass) -> list[dict[str, Any]]:
 
     if refusal.result is None:
         return []
-    before = EXIT_STAGES[: EXIT_STAGES.index(refusal.result.name)]
+    names = _exit_stages()
+    before = names[: names.index(refusal.result.name)]
     found = [each for name in before if (each := read_result(state, name)) is not None]
     return [each.model_dump(mode="json") for each in (*found, refusal.result)]

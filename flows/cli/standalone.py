@@ -12,13 +12,22 @@ from flows.cli.stages import NO_OPTIONS, Common, Site, run_stage
 from flows.cli.terminal import progress_bar
 from inventory.errors import BadInput
 
+_REPLAY = """Replay real traffic: against both sides of a site, or one URL.
+
+Example: safe-harbor replay oslo
+"""
+_JUDGE = """Judge latency and residency of a site, or the rounds of a file.
+
+Example: safe-harbor judge oslo
+"""
+
 
 def register(app: App) -> None:
     """Add `replay` and `judge`, each with a stand-alone command beside the stage."""
-    replays = App(name="replay", help="Replay real traffic: against both sides of a site, or one URL.")
+    replays = App(name="replay", help=_REPLAY)
     replays.default(replay_site)
     replays.command(replay_run, name="run")
-    judges = App(name="judge", help="Judge latency and residency of a site, or the rounds of a file.")
+    judges = App(name="judge", help=_JUDGE)
     judges.default(judge_site)
     judges.command(judge_latency, name="latency")
     app.command(replays)
