@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from inventory.models.command import Shellable
 from inventory.models.verdict import Verdict
 from inventory.profile import load_profile
-from tasks.checks.admission import clock, cpu, kernel, memory, mtu, ports, steal, swap, tuning, unique, virt
+from tasks.checks.admission import clock, cpu, kernel, memory, mtu, ports, swap, tuning, unique, virt
 from tasks.checks.context import Admission
 from tasks.checks.registry import in_group, judge
+from tasks.checks.stolen import judge_stolen
 from tasks.drivers.errors import HostUnreachable
 from tasks.drivers.ports import Output
 from tasks.facts.cpu import CpuWindow
@@ -98,12 +99,15 @@ def test_only_kvm_by_two_signs_passes(over: dict[str, str], verdict: Verdict) ->
 
 @given(st.integers(100, 10**6), st.integers(0, 10**6))
 def test_steal(total: int, stolen: int) -> None:
-    said = steal.judge("h", CpuWindow(total, min(stolen, total)))
-    assert (said.verdict is Verdict.PASS) is (min(stolen, total) / total < 0.02)
+    window = CpuWindow(total, min(stolen, total))
+    few = min(stolen, total) / total < 0.02
+    assert judge_stolen(window).verdict is (Verdict.PASS if few else Verdict.FAIL)
+    under_a_container = judge_stolen(window, ("systemd-detect-virt says lxc",)).verdict
+    assert under_a_container is (Verdict.PASS if few else Verdict.WARN)
 
 
 def test_a_window_without_ticks_is_no_data() -> None:
-    assert steal.judge("h", CpuWindow(3, 0)).verdict is Verdict.NODATA
+    assert judge_stolen(CpuWindow(3, 0)).verdict is Verdict.NODATA
 
 
 def test_kernel() -> None:

@@ -15,7 +15,7 @@ from tasks.checks.context import DataPlane
 from tasks.checks.registry import in_group, judge
 from tasks.drivers.errors import HostUnreachable
 from tasks.drivers.ports import Output
-from tasks.facts import conntrack, cpu, flannel, iptables, links, neighbours, routes, sysctl
+from tasks.facts import conntrack, cpu, flannel, iptables, links, neighbours, routes, sysctl, virtualization
 from tasks.facts.asked import Asked
 from tests.networks.cluster import MemoryKube, StillClock, pod, said
 from tests.operations.network_site import site
@@ -40,6 +40,17 @@ def settings(keys: Sequence[str], values: Sequence[str | None]) -> str:
     return "".join(f"{k}\tmissing\t\n" if v is None else f"{k}\trw\t{v}\n" for k, v in rows)
 
 
+KVM = "".join(
+    f"{sign}\t{value}\n"
+    for sign, value in {
+        "detect_vm": "kvm", "detect_container": "none", "kthreadd": "yes", "container_file": "",
+        "init_environment": "", "openvz": "no", "vzhost": "no", "dockerenv": "no", "uid_map": "0 0 4294967295",
+        "dmi_vendor": "QEMU", "dmi_product": "KVM", "hypervisor_flag": "yes", "clocksources": "kvm-clock tsc",
+        "xen": "",
+    }.items()
+)  # fmt: skip
+
+
 class Host:
     """Answers questions from a table; `spoiled` wins over what is recorded."""
 
@@ -56,6 +67,7 @@ class Host:
             (iptables.ask_variants(), recorded("variants.txt")),
             (conntrack.ask(), recorded("conntrack.txt")),
             (cpu.ask(1.0), "cpu 10 0 10 80 0 0 0 0 0 0\ncpu 30 0 30 240 0 0 0 1 0 0\n"),
+            (virtualization.ask(), KVM),
             (Asked("", Command.of("dmesg"), str), "[ 1.0] Linux\n"),
             *((sysctl.ask(keys), settings(keys, values)) for keys, values in SYSCTLS.items()),
         ]
