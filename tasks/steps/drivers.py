@@ -119,8 +119,7 @@ class Drivers:
                 database.admin_user,
                 read_secret(database.admin_password_file),
                 database.ca_file,
-                database.name,
-            ),
+            ),  # with no default database: at the target there is none before the move
         )
 
     def create_target_bucket(self) -> bool:

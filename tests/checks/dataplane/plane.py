@@ -44,7 +44,8 @@ KVM = "".join(
     f"{sign}\t{value}\n"
     for sign, value in {
         "detect_vm": "kvm", "detect_container": "none", "kthreadd": "yes", "container_file": "",
-        "init_environment": "", "openvz": "no", "vzhost": "no", "dockerenv": "no", "uid_map": "0 0 4294967295",
+        "init_environment": "", "openvz": "no", "vzhost": "no", "dockerenv": "no",
+        "uid_map": "0 0 4294967295",
         "dmi_vendor": "QEMU", "dmi_product": "KVM", "hypervisor_flag": "yes", "clocksources": "kvm-clock tsc",
         "xen": "",
     }.items()
