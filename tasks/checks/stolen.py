@@ -21,8 +21,8 @@ class Stolen:
 
 
 def judge_stolen(window: CpuWindow, container_signs: tuple[str, ...] = ()) -> Stolen:
-    """Fail at the limit and above. A container shows the steal of the machine beneath it, which is no fault of
-    the node's own: it is a warning there, and ADM-VIRT refuses the container itself.
+    """Fail at the limit and above. A container shows the steal of the machine beneath it, which is no fault
+    of the node's own: it is a warning there, and ADM-VIRT refuses the container itself.
     """
     if window.total < MIN_TICKS:
         return Stolen(Verdict.NODATA, f"only {window.total} ticks were counted", "run the check again")

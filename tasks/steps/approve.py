@@ -99,7 +99,7 @@ def _finding(verdict: Verdict, digest: str, observed: str) -> Finding:
         verdict=verdict,
         observed=observed,
         expected="an approver, a reason, and the digest of the gate's evidence",
-        remedy="" if verdict is Verdict.PASS else "`safe-harbor approve SITE`, then `safe-harbor run SITE --resume`",
+        remedy="" if verdict is Verdict.PASS else "`safe-harbor approve SITE`, then `run SITE --resume`",
         severity=Severity.CRITICAL,
     )
 

@@ -12,7 +12,7 @@ from tasks.checks.registry import Check, in_group, judge
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Kube
 from tasks.networks import node_plan, proxy_account
-from tasks.networks.data_plane_bench import Side, measure
+from tasks.networks.data_plane_bench import Side, measure, mode_of
 from tasks.networks.probe import Probes, probing
 from tasks.networks.probe_image import probe_image
 from tasks.networks.registry import of_site
@@ -21,7 +21,6 @@ from tasks.steps.stage import Draft
 from tasks.steps.workplace import Workplace, current
 
 READY_WITHIN_S = 90.0
-SOURCE_MODE = "userspace"
 LOOK_EVERY_S = 0.5
 
 
@@ -31,6 +30,7 @@ def raise_network(draft: Draft, *, dry_run: bool) -> None:
     place = current()
     site, network = place.site, of_site(place.site)
     kube = place.drivers.target_kube()
+    proxy_account.refuse_hidden_clients(site, kube, place.drivers.source_kube())
     account = proxy_account.ensure(kube, place.clock, dry_run=dry_run)
     draft.changes += len(account.changed)
     first = network.shared_on()
@@ -80,10 +80,10 @@ def prove_every_path(draft: Draft) -> None:
 
 
 def _measured(place: Workplace, ours: Probes, theirs: Probes) -> dict[str, dict[str, float]]:
-    mode = str(place.site.target.cluster.kube_proxy.mode)
+    source, target = place.drivers.source_kube(), place.drivers.target_kube()
     sides = (
-        Side(SOURCE_MODE, place.drivers.source_kube(), theirs),
-        Side(mode, place.drivers.target_kube(), ours),
+        Side(mode_of(source, theirs), source, theirs),
+        Side(mode_of(target, ours), target, ours),
     )
     return measure(
         sides,

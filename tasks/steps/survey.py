@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import ValidationError
 
+from inventory.errors import BadInput
 from inventory.models.resource import Survey
 from tasks.checks.context import Workload
 from tasks.checks.registry import in_group, judge
@@ -56,8 +58,15 @@ def judge_workloads(draft: Draft) -> None:
 
 
 def last_survey(place: Workplace) -> Survey:
-    """The survey on disk."""
-    return read_survey(place.state / SURVEY_FILE)
+    """The survey on disk. Raises BadInput where there is none, or a broken one."""
+    file = place.state / SURVEY_FILE
+    again = f"take one first: safe-harbor survey {place.site.name}"
+    try:
+        return read_survey(file)
+    except FileNotFoundError as error:
+        raise BadInput(f"there is no survey; {again}", file) from error
+    except ValidationError as error:
+        raise BadInput(f"is no survey ({error.error_count()} faults); {again}", file) from error
 
 
 def _clusters(place: Workplace) -> list[Kube]:
