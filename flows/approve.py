@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from prefect import flow
+from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 
@@ -14,6 +15,7 @@ from tasks.steps.stage import stage
 from tasks.steps.workplace import opened
 
 PATIENCE_S = 24 * 3600
+POLL_S = 2
 
 
 class Approval(RunInput):
@@ -37,7 +39,11 @@ def approve(site: str, dry_run: bool = False) -> StageResult:
             steps.ask_at_the_prompt(draft, digest)
         else:
             place.progress.step(f"waiting for an approval of {digest[:16]} in the Prefect UI")
-            given = pause_flow_run(wait_for_input=Approval, timeout=PATIENCE_S, poll_interval=2)
+            try:
+                given = pause_flow_run(wait_for_input=Approval, timeout=PATIENCE_S, poll_interval=POLL_S)
+            except FlowPauseTimeout:
+                place.progress.say(f"nobody approved within {PATIENCE_S / 3600:g} h")
+                given = Approval()  # which approves nothing
             steps.take_approval(
                 draft, digest, given.approve, given.approver, given.reason, given.evidence_digest
             )
