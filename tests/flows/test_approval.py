@@ -13,6 +13,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import NotPausedError
 from prefect.flow_runs import resume_flow_run
 
@@ -37,6 +38,7 @@ def site_file(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(module, "POLL_S", 1)
+    monkeypatch.setattr(module, "PATIENCE_S", 40)
     monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115, PTH123 - closed by the process
     yield
 
@@ -44,7 +46,9 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def paused() -> FlowRun | None:
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED]))
     with get_client(sync_client=True) as client:
-        found = client.read_flow_runs(flow_run_filter=FlowRunFilter(state=state))
+        found = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(state=state), sort=FlowRunSort.START_TIME_DESC, limit=1
+        )
     return found[0] if found else None
 
 
@@ -64,15 +68,25 @@ def resume_with(given: dict[str, Any] | None) -> Callable[[], None]:
 
 def approve_while(opening: Opening, site_file: Path, given: dict[str, Any] | None) -> StageResult:
     """Run the flow; a second thread, with this one's context, answers the form."""
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            resume_with(given)()
+        except BaseException as error:  # noqa: BLE001 - raised below, in the thread of the test
+            failed.append(error)
+
     with opening() as place:
         gate_says(place)
         context = contextvars.copy_context()
-        other = threading.Thread(target=lambda: context.run(resume_with(given)))
+        other = threading.Thread(target=lambda: context.run(work))
         other.start()
         try:
             return module.approve(str(site_file))
         finally:
             other.join(40)
+            if failed:
+                raise failed[0]
 
 
 def test_the_form_approves(opening: Opening, site_file: Path) -> None:
