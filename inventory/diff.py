@@ -125,11 +125,14 @@ def _database(host: str) -> Matches:
 
 
 def _repository(registry: str, survey: Survey) -> Matches:
-    """A repository under the registry's address, or one that the source's pods take an image from."""
+    """A repository under the registry's address, or one that the source's workloads take an image from.
+
+    Workloads count with their pods: after `finalize` there are no pods.
+    """
     used = set()
-    for pod in survey.resources:
-        if pod.service == "kubernetes" and pod.kind == "Pod":
-            for image in pod.attributes.get("images") or ():
+    for each in survey.resources:
+        if each.service == "kubernetes":
+            for image in each.attributes.get("images") or ():
                 if str(image).startswith(f"{registry}/"):
                     used.add(str(image)[len(registry) + 1 :].partition("@")[0].partition(":")[0])
     bare = registry.removesuffix(":443")

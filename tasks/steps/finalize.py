@@ -113,13 +113,17 @@ def stop_workloads(draft: Draft) -> None:
     for namespace, kind, name, replicas in _running(place):
         subject = f"{kind.lower()}/{namespace}/{name}"
         place.progress.step(f"stopping {subject} at the source")
+        found = kube.get("apps/v1", kind, name, namespace=namespace)
+        if found is None:
+            continue  # somebody removed it meanwhile
         with place.ledger.effect(f"source/{subject}", {"replicas": replicas, "shall_be": 0}):
             kube.apply(
                 {
                     "apiVersion": "apps/v1",
                     "kind": kind,
                     "metadata": {"name": name, "namespace": namespace},
-                    "spec": {"replicas": 0},
+                    # Server-side apply wants every required field of the object that it changes.
+                    "spec": found["spec"] | {"replicas": 0},
                 }
             )
         stopped.append(subject)

@@ -1,0 +1,29 @@
+"""Which tests `make check` leaves out: those that start real programs, beside the ones marked one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+START_REAL_PROGRAMS = (
+    "drivers",
+    "survey",
+    "move/test_bucket.py",
+    "move/test_changeover.py",
+    "move/test_database.py",
+    "operations/test_network_plans.py",
+    "replay/test_engine.py",
+    "replay/test_tls.py",
+    "rehearsal/services",
+    "flows",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark them `slow`."""
+    for item in items:
+        place = item.path.relative_to(HERE).as_posix()
+        if place.startswith(START_REAL_PROGRAMS):
+            item.add_marker(pytest.mark.slow)
