@@ -94,6 +94,8 @@ def test_a_repository_is_known_by_the_images_that_the_source_runs(site: Site) ->
     pod = of("kubernetes", "Pod", "p", "source", images=["198.18.0.12:5000/fjordshop/shop:1.0"])
     assert ids(compare(site, survey(repository, image, other)).exit) == []
     assert ids(compare(site, survey(repository, image, other, pod)).exit) == [repository.id, image.id]
+    stopped = of("kubernetes", "Deployment", "d", "source", images=pod.attributes["images"])
+    assert ids(compare(site, survey(repository, image, other, stopped)).exit) == [repository.id, image.id]
 
 
 def test_tags_and_patterns_declare_more(site: Site) -> None:
