@@ -53,7 +53,7 @@ BAD_SITES = {
 
 @pytest.mark.usefixtures("cut_off")
 @pytest.mark.parametrize("case", BAD_SITES)
-@pytest.mark.parametrize("name", ["run", "survey", "cutover", "status"])
+@pytest.mark.parametrize("name", ["run", "status"])
 def test_a_bad_site_file_is_refused_before_anything(
     command: Command, tmp_path: Path, case: str, name: str
 ) -> None:

@@ -74,7 +74,8 @@ Exit = Callable[..., list[StageResult]]
 def run(opening: Opening, site_file: Path, said: Said, world: World) -> Exit:
     def started(**options: Any) -> list[StageResult]:
         with opening():
-            return module.exit_flow(str(site_file), **options)
+            results: list[StageResult] = module.exit_flow(str(site_file), **options)
+            return results
 
     return started
 

@@ -17,7 +17,7 @@ from tasks.steps.workplace import Workplace, opened
 from tests.inventory.sites import WHOLE, folder_with
 from tests.steps.fakes import World
 
-QUICK = "cutover: {step_hold_s: 0.02, soak_s: 100, revert_within_s: 10}\n"
+QUICK = "cutover: {step_hold_s: 0.002, soak_s: 100, revert_within_s: 10}\n"
 STANDING = "approval: {approver: Kari Nordmann, reason: The tests of the cutover.}\n"
 EFFECTS = ("stage/", "edge/", "dns/", "database/")
 

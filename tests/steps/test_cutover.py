@@ -141,7 +141,7 @@ def test_without_an_approval_nothing_is_touched(place: Workplace, world: World) 
     assert world.calls == []
 
 
-@pytest.mark.parametrize("percent", [1, 10, 50, 100])
+@pytest.mark.parametrize("percent", [*(pytest.param(n, marks=pytest.mark.slow) for n in (1, 100)), 10, 50])
 def test_errors_at_the_target_bring_everything_back(approved: Workplace, world: World, percent: int) -> None:
     def sicken() -> None:
         world.target_errors = 0.5
@@ -240,7 +240,9 @@ class Bug(Exception):
 @pytest.mark.parametrize(
     "error", [ServiceFailed("edge", "gone"), KeyboardInterrupt(), Bug("a mistake in the program")]
 )
-@pytest.mark.parametrize("call", [f"edge {SOURCE_EDGE} shift 50", f"dns {TARGET_EDGE}"])
+@pytest.mark.parametrize(
+    "call", [f"dns {TARGET_EDGE}", pytest.param(f"edge {SOURCE_EDGE} shift 50", marks=pytest.mark.slow)]
+)
 def test_whatever_breaks_it_off_brings_everything_back(
     approved: Workplace, world: World, error: BaseException, call: str
 ) -> None:

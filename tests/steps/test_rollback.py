@@ -260,10 +260,10 @@ def test_finalize_stops_the_source_after_the_soak(
     assert result.figures["stopped"] == ["deployment/shop/shop", f"replication to {SOURCE_DB}"]
     assert world.source_kube.stored[("apps/v1", "Deployment", "shop", "shop")]["spec"]["replicas"] == 0
 
-    done = list(world.calls)
+    calls = list(world.calls)
     with pytest.raises(StageRefused, match="RBK-OPEN whole: finalized at"):
         run(approved, rollback)
-    assert world.calls == done
+    assert world.calls == calls
     assert run(approved, finalize).changes == 0, "what a killed one has left can be finished"
 
 
