@@ -95,18 +95,19 @@ def server(home: Path) -> Iterator[Server]:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process has used: CPU seconds since its start, resident memory now."""
+    """What a process has used since its start: CPU seconds, and resident memory at its peak."""
 
     cpu_s: float
-    rss_mb: float
+    peak_rss_mb: float
 
 
 def usage_of(pid: int) -> Usage:
     """Read from /proc (proc(5)). Raises FileNotFoundError where the process is gone."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ticks = int(fields[11]) + int(fields[12])  # utime, stime
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return Usage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak_kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+    return Usage(ticks / os.sysconf("SC_CLK_TCK"), peak_kib * 1024 / 1e6)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import configparser
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -42,6 +43,7 @@ from tasks.drivers.errors import (
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+CLIENTS_KEPT = 16  # half a megabyte each: 8 services in 40 regions would be 150 MB
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
 ATTEMPTS = 4
@@ -127,7 +129,7 @@ class AwsAccount:
             # A stand-in has one address: buckets are then part of the path, not of the host name.
             s3={"addressing_style": "path" if endpoint_url else "auto"},
         )
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._lock = threading.Lock()
 
     @classmethod
@@ -212,6 +214,9 @@ class AwsAccount:
                     endpoint_url=self._endpoint_url,
                     config=self._config,
                 )
+            self._clients.move_to_end((service, region))
+            if len(self._clients) > CLIENTS_KEPT:
+                self._clients.popitem(last=False)  # another thread may still use it: it ends by itself
             return self._clients[service, region]
 
     def _translated(self, service: str, region: str, operation: str, ask: Callable[[], Result]) -> Result:
