@@ -39,7 +39,9 @@ class Site:
 def prepare(steps: Steps, ready_parts: Path | None = None) -> Path:
     """Packages and parts, once a machine; answers the folder of programs.
 
-    Raises Denied (not root), BadInput (`ready_parts`), CommandFailed (a package or part fails).
+    The doctor looks between them: its trials need the packages, and a quarter of an hour of building is for
+    machines that can hold a site. Raises Denied (not root, or unfit), BadInput (`ready_parts`), CommandFailed
+    (a package or part fails).
     """
     if os.geteuid() != 0:
         raise Denied(
@@ -49,6 +51,7 @@ def prepare(steps: Steps, ready_parts: Path | None = None) -> Path:
     if ready_parts is None and parts.missing():
         wanted |= packages.BUILD_PACKAGES
     packages.install(packages.missing(wanted), steps.step)
+    refuse_unfit(Plan(), will_build=ready_parts is None and bool(parts.missing()))
     return parts.ready(ready_parts) if ready_parts is not None else parts.build(steps)
 
 
@@ -60,10 +63,7 @@ def up(steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None, 
     plan = plan or Plan()
     refuse_second(plan)
     programs = prepare(steps, ready_parts)
-    lacking = [item for item in doctor.examine(plan, will_build=False) if item.level == doctor.Level.FAIL]
-    if lacking:
-        text = "; ".join(f"{item.name}: {item.observed} ({item.remedy})" for item in lacking)
-        raise Denied("this machine", f"cannot hold a rehearsal: {text}", "see: safe-harbor doctor")
+    refuse_unfit(plan, will_build=False)
     state = _claim(plan)
     pool = ThreadPoolExecutor(max_workers=3)
     try:
@@ -85,6 +85,15 @@ def down(steps: Steps, plan: Plan | None = None) -> list[str]:
     if os.geteuid() != 0:
         raise Denied("rehearsal", "removing it needs root", "run it with sudo")
     return teardown.down(plan or Plan(), steps.step)
+
+
+def refuse_unfit(plan: Plan, *, will_build: bool) -> None:
+    """Raises Denied with every line of the doctor's that says that no site can be up here."""
+    found = doctor.examine(plan, will_build=will_build)
+    lacking = [item for item in found if item.level == doctor.Level.FAIL]
+    if lacking:
+        text = "".join(f"\n  {item.name}: {item.observed} -> {item.remedy}" for item in lacking)
+        raise Denied("this machine", f"cannot hold a rehearsal:{text}\n ", "see: safe-harbor doctor")
 
 
 def is_up(plan: Plan | None = None) -> bool:

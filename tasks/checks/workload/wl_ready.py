@@ -15,7 +15,8 @@ from tasks.checks.context import Workload as Context
 from tasks.checks.registry import Check
 from tasks.checks.workload.workloads import Workload, elsewhere, finding, moved, workloads
 
-_EXPECTED = "every pod that a Service sends traffic to has a readiness probe"
+_EXPECTED = "every workload has a readiness probe, and must have one where a Service sends traffic to it"
+_REMEDY = "give the container a readinessProbe that asks what the shop needs to answer"
 
 
 def _run(context: Context) -> Iterator[Finding]:
@@ -24,19 +25,20 @@ def _run(context: Context) -> Iterator[Finding]:
     ours, others = moved(context, found)
     for each in ours:
         backed = _services_of(each, services)
+        lacking = _lacking(each)
         if not backed:
-            said = "no Service sends traffic to it"
-            yield finding("WL-READY", each.subject, Verdict.PASS, said, _EXPECTED, evidence)
-        elif lacking := _lacking(each):
+            said = "no Service sends traffic to it" + (", and it has no readiness probe" if lacking else "")
+            verdict = Verdict.WARN if lacking else Verdict.PASS
+            yield finding("WL-READY", each.subject, verdict, said, _EXPECTED, evidence, _REMEDY)
+        elif lacking:
             said = (
                 f"behind the Service {', '.join(backed)} and without a readiness probe: {', '.join(lacking)}"
             )
-            remedy = "give the container a readinessProbe that asks what the shop needs to answer"
-            yield finding("WL-READY", each.subject, Verdict.FAIL, said, _EXPECTED, evidence, remedy)
+            yield finding("WL-READY", each.subject, Verdict.FAIL, said, _EXPECTED, evidence, _REMEDY)
         else:
             said = f"behind the Service {', '.join(backed)}, with a readiness probe"
             yield finding("WL-READY", each.subject, Verdict.PASS, said, _EXPECTED, evidence)
-    without = [each.subject for each in others if _services_of(each, services) and _lacking(each)]
+    without = [each.subject for each in others if _lacking(each)]
     yield from elsewhere("WL-READY", without, _EXPECTED, evidence)
 
 

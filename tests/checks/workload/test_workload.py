@@ -108,17 +108,17 @@ def test_nothing_there_is_no_data_and_nothing_shown_is_an_error(code: str, tmp_p
     ("containers", "services", "expected"),
     [
         ([container(readinessProbe=None)], [service()], Verdict.FAIL),
-        ([container(readinessProbe=None)], [], Verdict.PASS),
-        ([container(readinessProbe=None)], [service(selector={"app": "other"})], Verdict.PASS),
-        ([container(readinessProbe=None)], [service(namespace="other")], Verdict.PASS),
-        ([container(readinessProbe=None)], [service(selector={})], Verdict.PASS),
+        ([container(readinessProbe=None)], [], Verdict.WARN),
+        ([container(readinessProbe=None)], [service(selector={"app": "other"})], Verdict.WARN),
+        ([container(readinessProbe=None)], [service(namespace="other")], Verdict.WARN),
+        ([container(readinessProbe=None)], [service(selector={})], Verdict.WARN),
         ([container(), container(name="b", readinessProbe=None)], [service()], Verdict.FAIL),
         ([container(), container(name="b", readinessProbe=None, ports=None)], [service()], Verdict.PASS),
         ([container(ports=None)], [service()], Verdict.PASS),
         ([container(ports=None, readinessProbe=None, livenessProbe=PROBE)], [service()], Verdict.FAIL),
     ],
 )
-def test_a_service_backed_workload_needs_a_readiness_probe(
+def test_a_workload_without_a_readiness_probe_is_a_finding_and_fails_behind_a_service(
     containers: list[dict[str, Any]], services: list[dict[str, Any]], expected: Verdict, tmp_path: Path
 ) -> None:
     found = verdicts(wl_ready.CHECK, tmp_path, Deployment=[deployment(*containers)], Service=services)
