@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,16 +66,13 @@ def server(home: Path) -> Iterator[Server]:
         return
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ.update(settings(home))
-    port = _free_port()
+    port = free_port()
     api_url = f"http://127.0.0.1:{port}/api"
     log_path = home / "server.log"
     with log_path.open("ab") as log:
         process = subprocess.Popen(
-            [
-                *("setpriv", "--pdeathsig", "TERM", "--"),  # the server does not outlive a killed run
-                *(sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"),
-                *("--port", str(port)),
-            ],
+            # The server does not outlive a killed run.
+            ["setpriv", "--pdeathsig", "TERM", "--", *server_argv(port)],
             env={**os.environ, "PREFECT_SERVER_UI_API_URL": api_url},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -83,7 +80,7 @@ def server(home: Path) -> Iterator[Server]:
             start_new_session=True,  # Ctrl-C is for us: the server must outlive our cleaning up
         )
     try:
-        _wait_until_healthy(api_url, process, log_path)
+        wait_until_healthy(api_url, lambda: process.poll() is None, log_path)
         (home / "server.json").write_text(json.dumps({"pid": process.pid, "api_url": api_url}))
         os.environ["PREFECT_API_URL"] = api_url
         yield Server(api_url, process.pid)
@@ -119,7 +116,16 @@ def without_heartbeats() -> Iterator[None]:
         yield
 
 
-def _free_port() -> int:
+def server_argv(port: int) -> list[str]:
+    """The command that serves API and UI on 127.0.0.1."""
+    return [
+        *(sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"),
+        *("--port", str(port)),
+    ]
+
+
+def free_port() -> int:
+    """Prefect's usual port where it is free, or any other."""
     for wanted in (DEFAULT_PORT, 0):
         with socket.socket() as probe:
             try:
@@ -131,10 +137,11 @@ def _free_port() -> int:
     raise ServiceFailed("prefect server", "no free port on 127.0.0.1", "end what holds the ports")
 
 
-def _wait_until_healthy(api_url: str, process: subprocess.Popen[bytes], log_path: Path) -> None:
+def wait_until_healthy(api_url: str, alive: Callable[[], bool], log_path: Path) -> None:
+    """Wait until the server answers. Raises ServiceFailed where it ends, or START_TIMEOUT_S is over."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        if process.poll() is not None:
+        if not alive():
             tail = log_path.read_text(errors="replace")[-800:]
             raise ServiceFailed("prefect server", f"ended at once: {tail}", f"see {log_path}")
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from flows.cli.exits import Exit, NotAPass, print_json
 from flows.cli.running import Running
 from flows.cli.terminal import Terminal
+from flows.orchestrator import free_port, server_argv, settings, wait_until_healthy
 from inventory.models.stage import StageResult
 from rehearsal import site
 from rehearsal.capture import make_capture
@@ -20,6 +22,7 @@ from rehearsal.faults import Fault, fault_named
 from rehearsal.plan import Plan
 from rehearsal.reach import how_to_reach
 from rehearsal.site import Site
+from rehearsal.state import State
 from rehearsal.witness import customers_saw
 from tasks.steps.report import write_report
 from tasks.steps.stage import write_result
@@ -89,6 +92,8 @@ def rehearse_exit(
     _forget_last(out)
     start = time.monotonic()
     with _site(out, ready_parts, keep=keep) as up:
+        if keep:
+            _leave_server_up(up, out / "prefect")
         code = _exit_on(up, out, strike, start)
         exit_s = time.monotonic() - start
     seconds = time.monotonic() - start
@@ -102,6 +107,23 @@ def rehearse_exit(
     return code
 
 
+def _leave_server_up(up: Site, home: Path) -> None:
+    """A Prefect server that belongs to the site: it stays for the UI, and goes with `rehearse down`."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ.update(settings(home))
+    port = free_port()
+    api_url = f"http://127.0.0.1:{port}/api"
+    state, log = State(up.plan), home / "server.log"
+    running = state.run_process(
+        "prefect",
+        server_argv(port),
+        log=log,
+        env={**settings(home), "PREFECT_SERVER_UI_API_URL": api_url, "HOME": str(home)},
+    )
+    wait_until_healthy(api_url, running.alive, log)
+    os.environ["PREFECT_API_URL"] = api_url
+
+
 @contextmanager
 def _site(out: Path, ready_parts: Path | None, *, keep: bool) -> Iterator[Site]:
     up = bring_up(out, ready_parts)
@@ -109,7 +131,8 @@ def _site(out: Path, ready_parts: Path | None, *, keep: bool) -> Iterator[Site]:
         yield up
     finally:
         if keep:
-            sys.stderr.write("\n".join(how_to_reach(up)) + "\n")
+            ui = os.environ.get("PREFECT_API_URL", "").removesuffix("/api")
+            sys.stderr.write("\n".join(how_to_reach(up, ui)) + "\n")
         else:
             take_down()
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from rehearsal.plan import Plan
 from rehearsal.site import Site
 
 
-def how_to_reach(site: Site) -> list[str]:
-    """Lines to copy: clusters, nodes, DNS, shop, databases, and the way to end it."""
+def how_to_reach(site: Site, ui_url: str = "") -> list[str]:
+    """Lines to copy: clusters, nodes, DNS, shop, databases, the UI where it is up, and the way to end it."""
     plan = site.plan
     kubectl = site.programs / "kubectl"
     ssh = f"ssh -i {plan.ssh_key} -o UserKnownHostsFile={plan.known_hosts}"
@@ -20,10 +19,7 @@ def how_to_reach(site: Site) -> list[str]:
         f"dns      dig @{plan.dns_address} {plan.shop_name}",
         f"shop     curl http://{plan.elb_public}/   (through the source's edge)",
         f"rds      mariadb --socket {plan.state / 'mariadb' / 'server.sock'} {plan.database}",
-        *_aws(plan),
+        f"aws api  http://{plan.moto_public}:{plan.moto_port}   (account {plan.account})",
+        *([f"ui       {ui_url}"] if ui_url else []),
         "end      safe-harbor rehearse down",
     ]
-
-
-def _aws(plan: Plan) -> list[str]:
-    return [f"aws api  http://{plan.moto_public}:{plan.moto_port}   (account {plan.account})"]

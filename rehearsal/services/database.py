@@ -62,7 +62,7 @@ def start_database(plan: Plan, state: State) -> None:
         shutil.copyfile(plan.pki / f"database.{name}", copy)
         copy.chmod(0o600)
     shutil.copyfile(plan.ca_file, folder / "ca.crt")
-    (folder / "tmp").mkdir(exist_ok=True)
+    (folder / "scratch").mkdir(exist_ok=True)
     config = folder / "my.cnf"
     config.write_text(_config(plan, folder))
     subprocess.run(["chown", "-R", "mysql:mysql", str(folder)], check=True)
@@ -153,7 +153,7 @@ def _config(plan: Plan, folder: Path) -> str:
 [mariadbd]
 datadir = {folder}/data
 # A starting server removes every #sql file of its tmpdir, those of other servers in /tmp too.
-tmpdir = {folder}/tmp
+tmpdir = {folder}/scratch
 socket = {folder}/server.sock
 pid-file = {folder}/server.pid
 bind-address = {plan.rds_private}

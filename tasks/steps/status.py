@@ -11,22 +11,11 @@ from typing import Any
 from inventory.load import load_site
 from inventory.models.stage import StageResult
 from tasks.ledger import Entry, open_intents, read_entries
+from tasks.report.stages import ORDER
 from tasks.steps.stage import read_result, result_path
 from tasks.steps.workplace import Workplace
 
-STAGES = (
-    "survey",
-    "plan",
-    "prepare",
-    "network",
-    "move",
-    "replay",
-    "gate",
-    "approve",
-    "cutover",
-    "finalize",
-    "rollback",
-)
+STAGES = (*ORDER, "rollback")
 
 
 @dataclass(frozen=True)
