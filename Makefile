@@ -42,7 +42,10 @@ check: $(STAMP) ## lint, types, layers and unit tests, in under a minute
 	$(BIN)/python -m pytest -m 'not site and not slow' -n 2 -q
 
 bench: $(STAMP) ## the project beside its peers
-	@for subject in benchmarks/bench_*.py; do $(BIN)/python $$subject; done
+	@for subject in benchmarks/bench_*.py; do $(BIN)/python -m benchmarks.$$(basename $$subject .py) || exit; done
+
+bench-%: $(STAMP)
+	$(BIN)/python -m benchmarks.bench_$*
 
 lock: ## renew requirements.lock from pyproject.toml
 	$(UV) pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
