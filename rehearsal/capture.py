@@ -29,6 +29,8 @@ VISITORS = 24
 SEED = 20151006
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) fjordshop-visitor/{run}"
 SHARES = {"product": 55, "front": 17, "search": 14, "picture": 14}
+SERVED_WITHIN_S = 30.0
+SERVED_TIMES = 6  # each of three nodes answers twice
 LOG_WITHIN_S = 10.0
 QUIET_S = 1.0
 ENOUGH = 0.99  # of the requests must stand in the log
@@ -41,6 +43,7 @@ def make_capture(plan: Plan, *, requests: int = REQUESTS) -> int:
     Raises ServiceFailed where a request is not answered by 200, or where the edge logged too few of them.
     """
     log = plan.state / "logs" / f"{EDGE_NAME}.log"
+    uvloop.run(_wait_until_served(plan))
     start = log.stat().st_size
     agent = AGENT.format(run=f"{time.time_ns():x}")
     uvloop.run(_visit(plan, agent, requests))
@@ -60,6 +63,27 @@ def visits(requests: int) -> Iterator[Request]:
     draw = random.Random(SEED)  # noqa: S311 - the same capture every time, no secret
     kinds = draw.choices(list(SHARES), list(SHARES.values()), k=requests)
     return (look(kind, draw) for kind in kinds)
+
+
+async def _wait_until_served(plan: Plan) -> None:
+    """The edge's health checks see the pods a moment after they are ready; until then it answers 503.
+
+    Raises ServiceFailed where no page was answered SERVED_TIMES times in a row within SERVED_WITHIN_S.
+    """
+    resolution = Resolution(plan.elb_public, time.monotonic() + 600.0)
+    end, in_a_row, said = time.monotonic() + SERVED_WITHIN_S, 0, "nothing"
+    while in_a_row < SERVED_TIMES:
+        if time.monotonic() > end:
+            raise ServiceFailed("shop", f"does not answer through the ELB: {said}")
+        try:
+            connection = await Connection.open(resolution, plan.http_port)
+            answer = await connection.ask("GET", "/", plan.shop_name, agent="fjordshop-waits")
+            connection.close()
+            said = str(answer.status)
+        except RequestFailed as failure:
+            said = str(failure)
+        in_a_row = in_a_row + 1 if said == "200" else 0
+        await asyncio.sleep(0.1)
 
 
 async def _visit(plan: Plan, agent: str, requests: int) -> None:

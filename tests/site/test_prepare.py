@@ -245,6 +245,19 @@ def test_the_profile_is_set_again_by_the_boot_itself(bare: Bare) -> None:
         assert host.check(Command.of("sysctl", "-n", "net.bridge.bridge-nf-call-iptables")) == "1\n"
 
 
+def await_api(bare: Bare, within_s: float = 180.0) -> None:
+    """After a boot the kubelet waits most of a minute for an API server before it starts its static pods."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            kubectl(bare, "get", "--raw", "/readyz")
+        except subprocess.CalledProcessError:
+            time.sleep(1.0)
+        else:
+            return
+    pytest.fail(f"the API server does not answer {within_s:.0f} s after the boot")
+
+
 def test_a_power_cut_leaves_whole_nodes(bare: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pull the plug, boot from the same disk: profile and services are there, nothing is to be done."""
     for host in bare.hosts.values():
@@ -261,6 +274,7 @@ def test_a_power_cut_leaves_whole_nodes(bare: Bare, monkeypatch: pytest.MonkeyPa
         host.run(Command.of("systemctl", "is-system-running", "--wait"), timeout_s=60)
         assert host.check(Command.of("sysctl", "-n", "net.ipv4.ip_forward")) == "1\n"
     assert subjects(prepare(bare)) == []
+    await_api(bare)
     plane = bare.preparation.planes[0].name
     kubectl(bare, "wait", "--for=create", f"node/{plane}", "--timeout=60s")
 

@@ -270,7 +270,7 @@ def test_no_order_is_lost_or_doubled_while_the_way_to_the_primary_breaks(
     for thread in buyers:
         thread.start()
     try:
-        for pause_s in (0.31, 0.17, 0.23, 0.41, 0.13):
+        for pause_s in (0.31, 0.17, 0.23, 0.41, 0.13, 0.73, 0.29, 0.97, 0.53):
             time.sleep(pause_s)
             set_way(plan, "rds", up=False)
             time.sleep(0.2)
