@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -50,6 +51,14 @@ class Drivers:
     def aws(self) -> Aws:
         """The account that is left."""
         return self._once("aws", lambda: AwsAccount.open(self._site.source.aws))
+
+    def release_aws(self) -> None:
+        """Forget the account's clients: the service models that they hold take 100 MB."""
+        with self._lock:
+            opened = self._opened.pop("aws", None)
+        if opened is not None:
+            opened.close()
+            gc.collect()
 
     def hosts(self) -> Mapping[str, Host]:
         """Every declared node of the target."""

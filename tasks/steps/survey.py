@@ -30,6 +30,7 @@ def enumerate_everything(draft: Draft) -> Survey:
         place.clock,
         lambda seen: place.progress.step(seen.what, seen.done, seen.total),
     )
+    place.drivers.release_aws()
     write_survey(taken, place.state / SURVEY_FILE)
     services: dict[str, int] = {}
     for resource in taken.resources:

@@ -361,6 +361,9 @@ class FakeDrivers:
     def aws(self) -> Any:
         return self.world.aws
 
+    def release_aws(self) -> None:
+        """Nothing is held."""
+
     def source_kube(self) -> Any:
         return self.world.source_kube
 
