@@ -16,7 +16,7 @@ def how_to_reach(site: Site, ui_url: str = "") -> list[str]:
         f"source   {kubectl} --kubeconfig {plan.aws_kubeconfig} get pods -A",
         f"target   {kubectl} --kubeconfig {plan.oslo_kubeconfig} get pods -A   # once it is prepared",
         *oslo,
-        f"dns      dig @{plan.dns_address} {plan.shop_name}",
+        f"dns      kdig @{plan.dns_address} {plan.shop_name}",
         f"shop     curl http://{plan.elb_public}/   (through the source's edge)",
         f"rds      mariadb --socket {plan.state / 'mariadb' / 'server.sock'} {plan.database}",
         f"aws api  http://{plan.moto_public}:{plan.moto_port}   (account {plan.account})",

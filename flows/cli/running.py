@@ -60,13 +60,14 @@ class Running:
     ) -> None:
         self._stack.close()
 
-    def orchestrator_figures(self) -> dict[str, float]:
+    def orchestrator_figures(self) -> dict[str, float | str]:
         """CPU seconds and peak resident memory (MB) of this process and of the server that it started."""
         pids = [os.getpid()] + ([self._server.pid] if self._server.pid else [])
         used = [usage_of(pid) for pid in pids]
         return {
             "orchestrator_peak_rss_mb": round(sum(each.peak_rss_mb for each in used), 1),
             "orchestrator_cpu_s": round(sum(each.cpu_s for each in used), 1),
+            "orchestrator_is": "this process and its Prefect server" if self._server.pid else "this process",
         }
 
     def stage(self, name: str, *, dry_run: bool = False) -> StageResult:
