@@ -25,6 +25,7 @@ PACKAGES = {
     "mariadb-server": "mariadbd",
     "mariadb-client": "mariadb-dump",
     "knot": "knotd",
+    "knot-dnsutils": "kdig",
     "docker-registry": "docker-registry",
     "skopeo": "skopeo",
 }
