@@ -6,6 +6,7 @@ import pytest
 
 from rehearsal import packages
 from tasks.drivers.errors import Denied
+from tasks.operations.packages import NODE
 
 
 def test_a_package_is_there_when_its_program_is() -> None:
@@ -23,3 +24,8 @@ def test_who_is_not_root_gets_the_line_to_run(monkeypatch: pytest.MonkeyPatch) -
 def test_nothing_missing_installs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     packages.install(())
+
+
+def test_the_nodes_find_all_that_prepare_asks_for_in_their_overlay() -> None:
+    """The rehearsal's nodes reach no mirror: what `prepare` would install must be on this machine."""
+    assert set(NODE) <= set(packages.PACKAGES)
