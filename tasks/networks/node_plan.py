@@ -14,6 +14,7 @@ from tasks.networks import probe_image
 from tasks.networks.contract import PodNetwork
 from tasks.operations import kube_proxy
 from tasks.operations.images_archive import Image
+from tasks.operations.preparation import API_PORT
 
 
 def questions(network: PodNetwork, node: Node) -> tuple[Asked[Any], ...]:
@@ -26,7 +27,7 @@ def plan(
 ) -> list[Change]:
     """The node's changes, in the order in which they are to be applied."""
     plane = site.target.having(Role.CONTROL_PLANE)[0]
-    server = f"https://{plane.address}:6443"
+    server = f"https://{plane.address}:{API_PORT}"
     return [
         *network.plan_node(node, facts),
         *kube_proxy.plan_node(node, site.target.cluster, server, token, facts),
