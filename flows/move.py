@@ -14,6 +14,7 @@ from tasks.steps.workplace import opened
 def move(site: str, dry_run: bool = False) -> StageResult:
     """Copy everything that is not there yet, and prove that it is the same. Repeat it as you like."""
     with opened(site), stage("move", dry_run=dry_run) as draft:
+        steps.judge_policies(draft)
         steps.raise_services(draft, dry_run=dry_run)
         if not dry_run:
             steps.copy_images(draft)

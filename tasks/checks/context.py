@@ -28,6 +28,7 @@ class DataPlane:
 
     `probes` maps a node's name to the name of the probe pod on it (namespace `safe-harbor-probe`), and
     `node_probes` to that of the probe pod with hostNetwork, which asks as the node itself.
+    `enforces_policies`: the pod network enforces NetworkPolicies; not until it is known to.
     """
 
     site: Site
@@ -36,15 +37,20 @@ class DataPlane:
     probes: Mapping[str, str]
     clock: Clock
     node_probes: Mapping[str, str] = field(default_factory=dict)
+    enforces_policies: bool = False
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Group `workload`: are the source's objects fit to move?"""
+    """Group `workload`: are the source's objects fit to move?
+
+    `enforces_policies`: the target's pod network enforces NetworkPolicies; not until it is known to.
+    """
 
     site: Site
     source: Kube
     clock: Clock
+    enforces_policies: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ class PodNetwork(Protocol):
     def kind(self) -> str:
         """Its name in a site file."""
 
+    @property
+    def enforces_policies(self) -> bool:
+        """Whether NetworkPolicies are enforced on it; where they are not, they are refused, never ignored."""
+
     def shared_on(self) -> Node:
         """The node from which the shared part is planned and applied."""
 

@@ -21,6 +21,7 @@ class FlannelVxlan:
     """Implements `contract.PodNetwork`."""
 
     kind = KIND
+    enforces_policies = False  # flannel moves packets; it reads no NetworkPolicy
 
     def __init__(self, site: Site) -> None:
         self._site = site

@@ -22,12 +22,16 @@ class ProxyAccount:
     changed: tuple[str, ...]
 
 
-def refuse_hidden_clients(site: Site, *kubes: Kube) -> None:
+def refuse_hidden_clients(site: Site, target: Kube, source: Kube) -> None:
     """Before anything is touched: raises BadInput where `masquerade_all` would hide client addresses from a
-    NetworkPolicy of one of these clusters (the target, and the source whose policies move)."""
-    for kube in kubes:
-        policies = kube.list("networking.k8s.io/v1", "NetworkPolicy")
-        kube_proxy.refuse_hidden_clients(site.target.cluster.kube_proxy, policies)
+    NetworkPolicy of the target, or from one of the source that moves."""
+    moving = [
+        policy
+        for policy in source.list("networking.k8s.io/v1", "NetworkPolicy")
+        if policy["metadata"]["namespace"] in site.workload.namespaces
+    ]
+    there = target.list("networking.k8s.io/v1", "NetworkPolicy")
+    kube_proxy.refuse_hidden_clients(site.target.cluster.kube_proxy, [*there, *moving])
 
 
 def ensure(kube: Kube, clock: Clock, *, dry_run: bool = False, within_s: float = 20.0) -> ProxyAccount:

@@ -10,7 +10,10 @@ from prefect.cache_policies import NO_CACHE
 from inventory.models.finding import Finding, Severity
 from inventory.models.site import Site
 from inventory.models.verdict import Verdict
+from tasks.checks.context import Workload
 from tasks.checks.evidence import observed
+from tasks.checks.registry import judge
+from tasks.checks.workload import wl_policy
 from tasks.drivers.registry import Skopeo
 from tasks.move.bucket import move_bucket
 from tasks.move.compare import compare
@@ -18,6 +21,7 @@ from tasks.move.database import Login, Moving, move_database
 from tasks.move.endpoints import Address
 from tasks.move.images import images_used, move_images, plan_images
 from tasks.move.objects import Mapped, apply_objects, mentions, plan_objects, read_objects, wait_available
+from tasks.networks.registry import of_site
 from tasks.operations.mariadb import CA_FILE
 from tasks.steps.changing import origin_of
 from tasks.steps.drivers import read_secret
@@ -28,6 +32,16 @@ from tasks.steps.workplace import Workplace, current
 
 ANSWERS_WITHIN_S = 30.0
 LEFT_BEHIND_WORDS = ("amazonaws.com", "gcr.io", "docker.io")
+
+
+@task(name="judge policies", cache_policy=NO_CACHE)
+def judge_policies(draft: Draft) -> None:
+    """Before anything is copied: what isolates pods at the source must isolate them here. Raises Halt."""
+    place = current()
+    enforces = of_site(place.site).enforces_policies
+    context = Workload(place.site, place.drivers.source_kube(), place.clock, enforces)
+    for finding in judge([wl_policy.CHECK], context):
+        draft.require(finding)
 
 
 @task(name="raise services", cache_policy=NO_CACHE)

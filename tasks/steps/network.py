@@ -72,7 +72,10 @@ def prove_every_path(draft: Draft) -> None:
         place.progress.step(check.title, done, len(checks))
 
     with probing(kube, place.clock, [node.name for node in site.target.nodes], reference) as probes:
-        context = DataPlane(site, place.drivers.hosts(), kube, probes.pods, place.clock, probes.nodes)
+        enforces = of_site(site).enforces_policies
+        context = DataPlane(
+            site, place.drivers.hosts(), kube, probes.pods, place.clock, probes.nodes, enforces
+        )
         draft.add(judge(checks, context, told))
         names = [str(node["metadata"]["name"]) for node in source.list("v1", "Node")]
         with probing(source, place.clock, names, reference) as theirs:

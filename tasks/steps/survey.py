@@ -12,6 +12,7 @@ from tasks.checks.context import Workload
 from tasks.checks.registry import in_group, judge
 from tasks.checks.residency.inv_01 import judge_survey
 from tasks.drivers.ports import Kube
+from tasks.networks.registry import of_site
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import Workplace, current
 from tasks.survey.run import read_survey, survey, write_survey
@@ -54,7 +55,8 @@ def compare_with_declared(draft: Draft, taken: Survey) -> None:
 def judge_workloads(draft: Draft) -> None:
     """Are the source's objects fit to move?"""
     place = current()
-    context = Workload(place.site, place.drivers.source_kube(), place.clock)
+    enforces = of_site(place.site).enforces_policies
+    context = Workload(place.site, place.drivers.source_kube(), place.clock, enforces)
     draft.add(judge(in_group("workload"), context))
 
 

@@ -132,6 +132,8 @@ def test_masquerade_all_is_refused_for_a_policy_of_either_cluster() -> None:
     }
     target, source = MemoryKube(), MemoryKube().put(policy)
     refuse_hidden_clients(site(), target, source)
+    staying = policy | {"metadata": {"name": "office", "namespace": "reports"}}
+    refuse_hidden_clients(site(proxy=KubeProxy(masquerade_all=True)), target, MemoryKube().put(staying))
     with pytest.raises(BadInput, match="shop/office"):
         refuse_hidden_clients(site(proxy=KubeProxy(masquerade_all=True)), target, source)
     assert source.asked == []

@@ -144,6 +144,7 @@ def judged(
     network: Network | None = None,
     proxy: KubeProxy | None = None,
     without_probes: bool = False,
+    enforces_policies: bool = False,
 ) -> list[Finding]:
     """The findings of one check where this is spoiled on the subject."""
     kube = MemoryKube(Pods(pods or {}))
@@ -160,6 +161,7 @@ def judged(
         probes={} if without_probes else by_node,
         clock=StillClock(),
         node_probes={} if without_probes else {node: f"node-{node}" for node in SUBNETS},
+        enforces_policies=enforces_policies,
     )
     (check,) = [check for check in in_group("dataplane") if check.code == code]
     return judge([check], context)

@@ -24,7 +24,7 @@ from tests.checks.dataplane.plane import (
 )
 
 CODES = [check.code for check in in_group("dataplane")]
-SITE_WIDE = {"KP-MASQ-ALL"}
+SITE_WIDE = {"KP-MASQ-ALL", "NP-ENFORCED"}
 FORWARD, BRIDGE, RPF, NEIGH = SYSCTLS
 
 
@@ -186,7 +186,7 @@ def test_a_spoiled_plane_fails(code: str, what: str, spoiled: dict[str, Any]) ->
 
 
 def test_every_check_can_fail() -> None:
-    covered = {code for code, _, _ in SPOILED} | {"CT-DROPS", "KP-RESTORE", "KP-MASQ-ALL"}
+    covered = {code for code, _, _ in SPOILED} | {"CT-DROPS", "KP-RESTORE", "KP-MASQ-ALL", "NP-ENFORCED"}
     assert covered == set(CODES)
 
 
@@ -229,6 +229,13 @@ def test_masquerade_all_warns_and_fails_next_to_a_policy_with_addresses() -> Non
     }
     assert verdict(judged("KP-MASQ-ALL", proxy=on, objects=[policy]), "site") is Verdict.FAIL
     assert verdict(judged("KP-MASQ-ALL", objects=[policy]), "site") is Verdict.PASS
+
+
+def test_a_policy_that_nothing_enforces_is_named() -> None:
+    policy = {"kind": "NetworkPolicy", "metadata": {"name": "deny", "namespace": "shop"}, "spec": {}}
+    assert verdict(judged("NP-ENFORCED", objects=[policy]), "networkpolicy/shop/deny") is Verdict.FAIL
+    enforced = judged("NP-ENFORCED", objects=[policy], enforces_policies=True)
+    assert verdict(enforced, "networkpolicy/shop/deny") is Verdict.PASS
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tasks.drivers.errors import Denied, OutsideError
 from tests.inventory.sites import whole
 from tests.survey.clock import StandingClock
 
-CODES = ["WL-AWS", "WL-IMAGE", "WL-READY", "WL-SINGLE"]
+CODES = ["WL-AWS", "WL-IMAGE", "WL-READY", "WL-SINGLE"]  # each judges every workload
 PROBE = {"httpGet": {"path": "/readyz", "port": 8080}}
 DIGEST = "@sha256:" + "a" * 64
 
@@ -84,7 +84,7 @@ def verdicts(check: Check, folder: Path, **objects: Any) -> dict[str, Verdict]:
 
 
 def test_the_group_has_these_checks() -> None:
-    assert [check.code for check in in_group("workload")] == CODES
+    assert [check.code for check in in_group("workload")] == sorted([*CODES, "WL-POLICY"])
 
 
 @pytest.mark.parametrize("code", CODES)
