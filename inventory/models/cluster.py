@@ -69,18 +69,15 @@ class Network(Declared):
     direct_routing: bool = False
 
 
-class Cluster(Declared):
-    """The cluster to build on the target's nodes."""
+class Fabric(Declared):
+    """A cluster's networks: what the checks of its nodes judge by, whoever built it."""
 
     name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
-    version: str = Field(pattern=r"^1\.\d+\.\d+$")
     pod_cidr: IPv4Network
     service_cidr: IPv4Network
     subnet_len: int = Field(default=24, ge=20, le=28)
-    kubeconfig: Path  # written by `prepare`, 0600
     network: Network = Network()
     kube_proxy: KubeProxy = KubeProxy()
-    programs: Path  # the folder with kubeadm, kubelet, containerd, etcd, flanneld, ...
     max_pods: int = Field(default=110, ge=1)
 
     @model_validator(mode="after")
@@ -94,3 +91,11 @@ class Cluster(Declared):
         if self.max_pods > 2 ** (32 - self.subnet_len) - 2:
             raise ValueError(f"max_pods {self.max_pods} do not fit a /{self.subnet_len}")
         return self
+
+
+class Cluster(Fabric):
+    """The cluster to build on the target's nodes."""
+
+    version: str = Field(pattern=r"^1\.\d+\.\d+$")
+    kubeconfig: Path  # written by `prepare`, 0600
+    programs: Path  # the folder with kubeadm, kubelet, containerd, etcd, flanneld, ...

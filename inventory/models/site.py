@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from inventory.models.cluster import Cluster, Declared, Node, Role, Ssh
+from inventory.models.cluster import Cluster, Declared, Fabric, Node, Role, Ssh
 from inventory.models.finding import Waiver
 from inventory.models.services import Bucket, Database, Dns, Edge, Registry
 
@@ -61,7 +61,18 @@ class Source(Declared):
     networks: tuple[IPv4Network, ...] = ()  # in use at the source (VPC, pods, services)
 
 
-class Target(Declared):
+class Side(Declared):
+    """Nodes that are one cluster; what may be known of any, also of one that was not built here."""
+
+    nodes: tuple[Node, ...] = ()
+    cluster: Fabric
+
+    def having(self, role: Role) -> tuple[Node, ...]:
+        """The nodes with this role, in the order of the file."""
+        return tuple(node for node in self.nodes if role in node.roles)
+
+
+class Target(Side):
     """The side in Oslo."""
 
     nodes: tuple[Node, ...] = Field(min_length=1)
@@ -72,10 +83,6 @@ class Target(Declared):
     database: Database
     registry: Registry
     bucket: Bucket
-
-    def having(self, role: Role) -> tuple[Node, ...]:
-        """The nodes with this role, in the order of the file."""
-        return tuple(node for node in self.nodes if role in node.roles)
 
     @model_validator(mode="after")
     def _nodes_fit(self) -> Self:

@@ -4,20 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from inventory.models.resource import Survey
-from inventory.models.site import Site
+from inventory.models.site import Side, Site
+from inventory.models.site import Workload as Moving
 from tasks.drivers.ports import Clock, DnsZone, Host, Kube, Objects, Sql
 
 Phase = Literal["before-cutover", "after-finalize"]
+
+
+class Subject(Protocol):
+    """Declared nodes and their cluster: a whole site, or one cluster that is only looked at."""
+
+    @property
+    def profile(self) -> str:
+        """The kernel profile that the nodes shall have."""
+
+    @property
+    def target(self) -> Side:
+        """The nodes and their cluster."""
+
+
+class Mover(Protocol):
+    """What says which namespaces are of interest: a whole site, or one cluster that is only looked at."""
+
+    @property
+    def workload(self) -> Moving:
+        """The namespaces."""
 
 
 @dataclass(frozen=True)
 class Admission:
     """Group `admission`: may these hosts become nodes?"""
 
-    site: Site
+    site: Subject
     hosts: Mapping[str, Host]
     clock: Clock
 
@@ -31,7 +52,7 @@ class DataPlane:
     `enforces_policies`: the pod network enforces NetworkPolicies; not until it is known to.
     """
 
-    site: Site
+    site: Subject
     hosts: Mapping[str, Host]
     kube: Kube
     probes: Mapping[str, str]
@@ -47,7 +68,7 @@ class Workload:
     `enforces_policies`: the target's pod network enforces NetworkPolicies; not until it is known to.
     """
 
-    site: Site
+    site: Mover
     source: Kube
     clock: Clock
     enforces_policies: bool = False

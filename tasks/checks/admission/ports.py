@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from inventory.models.cluster import Node, Role
 from inventory.models.finding import Finding, Severity
-from inventory.models.site import Site
 from inventory.models.verdict import Verdict
 from tasks.checks.admission.looking import Judged, each_host
-from tasks.checks.context import Admission
+from tasks.checks.context import Admission, Subject
 from tasks.checks.registry import Check
 from tasks.facts import ports
 
@@ -17,7 +16,7 @@ CODE = "ADM-PORTS"
 Key = tuple[str, int]
 
 
-def needed(site: Site, node: Node) -> Mapping[Key, tuple[str, ...]]:
+def needed(site: Subject, node: Node) -> Mapping[Key, tuple[str, ...]]:
     """(protocol, port) -> the programs that may hold it on this node."""
     kube = ("kubernetes",)  # the multi-call program's own name, where there is one
     found: dict[Key, tuple[str, ...]] = {
