@@ -25,13 +25,9 @@ class Subject(Protocol):
     def target(self) -> Side:
         """The nodes and their cluster."""
 
-
-class Mover(Protocol):
-    """What says which namespaces are of interest: a whole site, or one cluster that is only looked at."""
-
     @property
     def workload(self) -> Moving:
-        """The namespaces."""
+        """The namespaces that are of interest."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ class Workload:
     `enforces_policies`: the target's pod network enforces NetworkPolicies; not until it is known to.
     """
 
-    site: Mover
+    site: Subject
     source: Kube
     clock: Clock
     enforces_policies: bool = False
