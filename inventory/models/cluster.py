@@ -35,16 +35,6 @@ class Node(Declared):
     interface: str = "eth0"  # the underlay interface; flannel's --iface
 
 
-class Ssh(Declared):
-    """How hosts are reached. Host keys are always verified."""
-
-    user: str = "root"
-    port: int = Field(default=22, ge=1, le=65535)
-    identity_file: Path
-    known_hosts: Path | None = None
-    connect_timeout_s: float = Field(default=10.0, gt=0)
-
-
 class ProxyMode(StrEnum):
     """kube-proxy's modes that may be stood up; userspace is only ever recognised."""
 

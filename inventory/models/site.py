@@ -8,9 +8,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from inventory.models.cluster import Cluster, Declared, Fabric, Node, Role, Ssh
+from inventory.models.cluster import Cluster, Declared, Fabric, Node, Role
 from inventory.models.finding import Waiver
 from inventory.models.services import Bucket, Database, Dns, Edge, Registry
+from inventory.models.ssh import Ssh
 
 
 class AwsMatch(Declared):

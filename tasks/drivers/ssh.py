@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -16,13 +17,16 @@ from pathlib import Path
 import paramiko
 
 from inventory.errors import BadInput
-from inventory.models.cluster import Node, Ssh
+from inventory.models.cluster import Node
 from inventory.models.command import Command, Script, Shellable
+from inventory.models.ssh import Ssh
 from inventory.printable import last_line, printable
 from tasks.drivers.compressed import compressed
-from tasks.drivers.errors import CommandFailed, Denied, HostUnreachable
+from tasks.drivers.errors import CommandFailed, HostUnreachable
 from tasks.drivers.ports import Output
-from tasks.drivers.ssh_connection import connect, said
+from tasks.drivers.ssh_connection import said
+from tasks.drivers.ssh_sudo import Sudo
+from tasks.drivers.ssh_way import SshWay
 
 OUTPUT_LIMIT_BYTES = 8 << 20
 _KILL_AFTER_S = 2  # between SIGTERM and SIGKILL
@@ -58,9 +62,12 @@ class SshHost:
     Commands of several threads may run at once over the one connection.
     """
 
-    def __init__(self, node: Node, ssh: Ssh) -> None:
+    def __init__(self, node: Node, ssh: Ssh, way: SshWay | None = None) -> None:
         self._node = node
         self._ssh = ssh
+        self._own_way = way is None
+        self._way = way or SshWay(ssh)
+        self._sudo = Sudo(node.name, ssh)
         self._transport: paramiko.Transport | None = None
         self._connecting = threading.Lock()
 
@@ -99,6 +106,8 @@ class SshHost:
         if self._transport is not None:
             self._transport.close()
             self._transport = None
+        if self._own_way:
+            self._way.close()
 
     def __enter__(self) -> SshHost:
         return self
@@ -123,7 +132,8 @@ class SshHost:
                     channel = self._transport.open_session(timeout=self._ssh.connect_timeout_s)
             if channel is None:
                 self.close()
-                self._transport = connect(self._node, self._ssh)
+                self._transport = self._way.connect(self._node)
+                self._prove(self._transport)
                 channel = self._open(self._transport)
         try:
             yield channel
@@ -133,6 +143,12 @@ class SshHost:
             ) from None
         finally:
             channel.close()
+
+    def _prove(self, transport: paramiko.Transport) -> None:
+        try:
+            self._sudo.prove(transport)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise HostUnreachable(self.name, f"no session: {said(error)}") from None
 
     def _open(self, transport: paramiko.Transport) -> paramiko.Channel:
         try:
@@ -148,7 +164,8 @@ class SshHost:
         started = time.monotonic()
         channel.settimeout(timeout_s + _KILL_AFTER_S + _GRACE_S)
         channel.exec_command(self._wrapped(command, timeout_s))
-        feeder = threading.Thread(target=_feed, args=(channel, stdin), daemon=True)
+        fed = itertools.chain((self._sudo.preamble(),), stdin)
+        feeder = threading.Thread(target=_feed, args=(channel, fed), daemon=True)
         feeder.start()
         out, err = bytearray(), bytearray()
         try:
@@ -162,12 +179,8 @@ class SshHost:
         if exit_code == -1:
             raise HostUnreachable(self.name, "the connection was lost while a command ran")
         stderr = err.decode("utf-8", "replace")
-        if self._ssh.user != "root" and exit_code in (1, 127) and "sudo: " in stderr[:200]:
-            raise Denied(
-                self.name,
-                f"{self._ssh.user} may not become root: {last_line(stderr)}",
-                f"give it `{self._ssh.user} ALL=(root) NOPASSWD: ALL` in /etc/sudoers.d, or log in as root",
-            )
+        if self._sudo.refused(exit_code, stderr):
+            raise self._sudo.denied(stderr)
         return Output(exit_code, out.decode("utf-8", "replace"), stderr, seconds)
 
     def _listen(
@@ -221,11 +234,9 @@ class SshHost:
         return busy
 
     def _wrapped(self, command: Shellable, timeout_s: float) -> str:
-        become: tuple[str, ...] = () if self._ssh.user == "root" else ("sudo", "-n", "--")
         limit = ("timeout", "-k", str(_KILL_AFTER_S), f"{timeout_s:.3f}")
-        return Command.of(
-            *become, "env", _PATH, "LC_ALL=C.UTF-8", *limit, "sh", "-c", command.render()
-        ).render()
+        limited = Command.of("env", _PATH, "LC_ALL=C.UTF-8", *limit, "sh", "-c", command.render())
+        return self._sudo.wrapped(limited).render()
 
     def _out_of_time(self, command: Shellable, timeout_s: float) -> CommandFailed:
         return CommandFailed(

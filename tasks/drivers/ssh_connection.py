@@ -1,94 +1,122 @@
-"""Opens SSH connections: our own socket, a pinned host key, our key and nothing else."""
+"""Opens SSH connections: our own socket, a known host key, our keys and nothing else."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from typing import Any
 
 import paramiko
 
-from inventory.models.cluster import Node, Ssh
+from inventory.models.ssh import Jump, Ssh
+from inventory.printable import printable
+from tasks.drivers import ssh_keys
 from tasks.drivers.errors import HostUnreachable, LoginRefused
-from tasks.drivers.ssh_keys import client_key, pinned_keys, refuse_unless_pinned
+from tasks.drivers.ssh_host_keys import algorithms, known_of, refuse_unless_known
 
 _KEEPALIVE_S = 5
 _SILENT_MS = 20_000  # a host that acknowledges nothing for so long is gone
 
+Dial = Callable[[Jump], Any]  # a socket to the machine, or a channel through another one
 
-def connect(node: Node, ssh: Ssh) -> paramiko.Transport:
-    """A connection that is logged in to the very host that is declared.
 
-    Raises BadInput (our key or the pinned one is unusable), HostUnreachable, HostKeyRefused, LoginRefused.
-    """
-    key = client_key(ssh.identity_file)
-    pinned = pinned_keys(node, ssh)
-    address = (str(node.address), ssh.port)
-    wait_s = ssh.connect_timeout_s
+class _Pinning(paramiko.Transport):
+    """Asks for exactly these host key algorithms: a host with several keys shows the one that is known."""
+
+    host_key_algorithms: tuple[str, ...] = ()
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """See paramiko; there, certificates come last and cannot be left out."""
+        return self.host_key_algorithms
+
+
+def dial(peer: Jump, ssh: Ssh) -> socket.socket:
+    """A TCP connection, straight. Raises HostUnreachable."""
     try:
-        sock = socket.create_connection(address, timeout=wait_s)
+        sock = socket.create_connection((str(peer.address), peer.port), timeout=ssh.connect_timeout_s)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENT_MS)
     except OSError as error:
-        raise _unreachable(node, ssh, said(error)) from None
-    transport = paramiko.Transport(sock)
+        raise unreachable(peer, said(error)) from None
+    return sock
+
+
+def connect(peer: Jump, ssh: Ssh, dialled: Dial) -> paramiko.Transport:
+    """A connection that is logged in to the very machine that is declared.
+
+    Raises BadInput (our key or the pinned one is unusable), HostUnreachable, HostKeyRefused, LoginRefused.
+    """
+    identity = ssh_keys.identity(ssh)
+    known = known_of(peer, ssh)
+    transport = _Pinning(dialled(peer))
     try:
-        transport.banner_timeout = transport.auth_timeout = wait_s
+        transport.banner_timeout = transport.auth_timeout = ssh.connect_timeout_s
         options = transport.get_security_options()
         # One pass for cipher and digest: half the time of the default for large programs.
         options.ciphers = tuple(sorted(options.ciphers, key=lambda name: "gcm" not in name))
-        wanted = _host_key_algorithms(pinned)
-        options.key_types = tuple(kind for kind in options.key_types if kind in wanted) or tuple(wanted)
-        transport.start_client(timeout=wait_s)
-        refuse_unless_pinned(node, transport.get_remote_server_key(), pinned)
+        transport.host_key_algorithms = algorithms(known)
+        transport.start_client(timeout=ssh.connect_timeout_s)
+        refuse_unless_known(peer, transport.get_remote_server_key(), known)
         transport.set_keepalive(_KEEPALIVE_S)
-        transport.auth_publickey(ssh.user, key)
+        _log_in(transport, peer, ssh, identity)
     except paramiko.ssh_exception.IncompatiblePeer:
         transport.close()
-        _explain_other_key_type(node, ssh, pinned)
-        raise _unreachable(node, ssh, "no key exchange or cipher in common") from None
-    except (paramiko.AuthenticationException, paramiko.BadAuthenticationType):
-        transport.close()
-        raise LoginRefused(
-            node.name,
-            f"{address[0]} does not take the key {ssh.identity_file} for {ssh.user}",
-            f"put its public half into ~{ssh.user}/.ssh/authorized_keys on the host",
-        ) from None
+        _explain_other_key_type(peer, ssh, dialled)
+        raise unreachable(peer, "no key exchange or cipher in common") from None
     except (OSError, EOFError, paramiko.SSHException) as error:
         transport.close()
-        raise _unreachable(node, ssh, said(error)) from None
+        raise unreachable(peer, said(error)) from None
     except BaseException:
         transport.close()
         raise
     return transport
 
 
-def _explain_other_key_type(node: Node, ssh: Ssh, pinned: tuple[paramiko.PKey, ...]) -> None:
-    """Raises HostKeyRefused where the host has keys, but none of a pinned kind."""
+def _log_in(transport: paramiko.Transport, peer: Jump, ssh: Ssh, identity: paramiko.PKey | None) -> None:
+    agent = paramiko.Agent() if ssh.agent else None
     try:
-        with socket.create_connection((str(node.address), ssh.port), timeout=ssh.connect_timeout_s) as sock:
-            transport = paramiko.Transport(sock)
+        keys: tuple[paramiko.PKey, ...] = () if identity is None else (identity,)
+        if agent is not None:
+            keys += ssh_keys.from_agent(agent)
+        for key in keys:
             try:
-                transport.start_client(timeout=ssh.connect_timeout_s)
-                refuse_unless_pinned(node, transport.get_remote_server_key(), pinned)
-            finally:
-                transport.close()
+                transport.auth_publickey(peer.user, key)
+            except (paramiko.AuthenticationException, paramiko.BadAuthenticationType):
+                continue
+            if transport.is_authenticated():
+                return
+    finally:
+        if agent is not None:
+            agent.close()
+    tried = " or ".join(filter(None, (str(ssh.identity_file or ""), "a key of the agent" * ssh.agent)))
+    raise LoginRefused(
+        peer.name,
+        f"{peer.address} does not take {'the key ' * (identity is not None)}{tried} for {peer.user}",
+        f"put its public half into ~{peer.user}/.ssh/authorized_keys on the host",
+    )
+
+
+def _explain_other_key_type(peer: Jump, ssh: Ssh, dialled: Dial) -> None:
+    """Raises HostKeyRefused where the host has keys, but none of a known kind."""
+    try:
+        transport = paramiko.Transport(dialled(peer))
+        try:
+            transport.start_client(timeout=ssh.connect_timeout_s)
+            refuse_unless_known(peer, transport.get_remote_server_key(), known_of(peer, ssh))
+        finally:
+            transport.close()
     except (OSError, EOFError, paramiko.SSHException):
         return  # the caller says that there is nothing in common
 
 
-def _unreachable(node: Node, ssh: Ssh, why: str) -> HostUnreachable:
+def unreachable(peer: Jump, why: str) -> HostUnreachable:
+    """The error of a machine that cannot be reached."""
     return HostUnreachable(
-        node.name,
-        f"no SSH at {node.address}:{ssh.port}: {why}",
+        peer.name,
+        f"no SSH at {peer.address}:{peer.port}: {why}",
         "check that the host is up and that a firewall lets this machine in",
     )
-
-
-def _host_key_algorithms(pinned: tuple[paramiko.PKey, ...]) -> list[str]:
-    wanted: list[str] = []
-    for key in pinned:
-        kind = key.get_name()
-        wanted += ["rsa-sha2-512", "rsa-sha2-256"] if kind == "ssh-rsa" else [kind]
-    return wanted
 
 
 def said(error: BaseException) -> str:
@@ -97,4 +125,4 @@ def said(error: BaseException) -> str:
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error) or type(error).__name__
+    return printable(str(error), 200) or type(error).__name__

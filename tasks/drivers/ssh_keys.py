@@ -1,97 +1,118 @@
-"""The keys of an SSH connection: ours from a file, the host's from the site file or known_hosts."""
+"""Our keys: from a file, with its passphrase and certificate where there are any, and from the agent."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
+import functools
+import getpass
+import os
 import stat
+import sys
+import threading
 from pathlib import Path
 
 import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    SSHCertificate,
+    SSHCertificateType,
+    load_ssh_public_identity,
+)
 
 from inventory.errors import BadInput
-from inventory.models.cluster import Node, Ssh
-from tasks.drivers.errors import HostKeyRefused
+from inventory.models.secret import Secret
+from inventory.models.ssh import Ssh
 
 _KINDS: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
+# Many hosts log in at once: a key is read, and a person asked for its passphrase, once for all of them.
+_READING = threading.Lock()
 
 
-def client_key(identity_file: Path) -> paramiko.PKey:
-    """Our private key. Raises BadInput where the file is missing, open to others, encrypted or no key."""
+def identity(ssh: Ssh) -> paramiko.PKey | None:
+    """The key of the identity file, with its certificate; None where only the agent is to be asked.
+
+    Raises BadInput where the file is missing, open to others or no key, and where the passphrase or the
+    certificate does not fit.
+    """
+    if ssh.identity_file is None:
+        return None
     try:
-        mode = identity_file.stat().st_mode
+        status = ssh.identity_file.stat()
     except OSError as error:
-        raise BadInput(f"the SSH key cannot be read: {error.strerror}", identity_file) from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise BadInput(f"the SSH key is open to others; run: chmod 600 {identity_file}", identity_file)
+        raise BadInput(f"the SSH key cannot be read: {error.strerror}", ssh.identity_file) from None
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        what = f"the SSH key is open to others; run: chmod 600 {ssh.identity_file}"
+        raise BadInput(what, ssh.identity_file)
+    with _READING:
+        return _read(ssh, ssh.identity_file, status.st_mtime_ns)
+
+
+def from_agent(agent: paramiko.Agent) -> tuple[paramiko.PKey, ...]:
+    """The agent's keys. Raises BadInput where it answers with none."""
+    keys = tuple(agent.get_keys())
+    if not keys:
+        where = os.environ.get("SSH_AUTH_SOCK")
+        what = f"the agent at {where} holds no key" if where else "there is no SSH agent (SSH_AUTH_SOCK)"
+        raise BadInput(f"target.ssh.agent is true, and {what}; run: ssh-add FILE")
+    return keys
+
+
+@functools.lru_cache(maxsize=8)
+def _read(ssh: Ssh, file: Path, _changed_ns: int) -> paramiko.PKey:
+    try:
+        key = _key(file, None)
+    except paramiko.PasswordRequiredException:
+        key = _key(file, _passphrase(ssh, file))
+    if ssh.certificate_file is not None:
+        _certify(key, ssh.certificate_file)
+    return key
+
+
+def _key(file: Path, passphrase: Secret | None) -> paramiko.PKey:
     for kind in _KINDS:
         try:
-            return kind.from_private_key_file(str(identity_file))
+            return kind.from_private_key_file(str(file), passphrase.reveal() if passphrase else None)
         except paramiko.PasswordRequiredException:
-            raise BadInput(
-                "the SSH key has a passphrase; give a key of its own without one, mode 0600", identity_file
-            ) from None
+            raise
         except (paramiko.SSHException, ValueError, IndexError, UnicodeDecodeError, binascii.Error):
             continue  # not a key of this kind; the next kind may fit
-    raise BadInput("this is not a private key of the kind ed25519, ecdsa or rsa", identity_file)
+    if passphrase is not None:
+        raise BadInput("the passphrase does not open the SSH key", file)
+    raise BadInput("this is not a private key of the kind ed25519, ecdsa or rsa", file)
 
 
-def pinned_keys(node: Node, ssh: Ssh) -> tuple[paramiko.PKey, ...]:
-    """The keys that the host may show: the site's, else those of known_hosts.
-
-    Raises BadInput where the site's key cannot be read, HostKeyRefused where no key is pinned.
-    """
-    if node.host_key:
-        return (_public_key(node),)
-    found: list[paramiko.PKey] = []
-    if ssh.known_hosts is not None:
-        known = paramiko.HostKeys()
+def _passphrase(ssh: Ssh, file: Path) -> Secret:
+    if ssh.passphrase_file is not None:
         try:
-            known.load(str(ssh.known_hosts))
+            return Secret(ssh.passphrase_file.read_text().rstrip("\n"))
         except OSError as error:
-            raise BadInput(f"known_hosts cannot be read: {error.strerror}", ssh.known_hosts) from None
-        address = str(node.address)
-        for name in (f"[{address}]:{ssh.port}", address, node.name):
-            if ":" not in name and ssh.port != 22:
-                continue
-            found.extend((known.lookup(name) or {}).values())
-    if not found:
-        raise HostKeyRefused(
-            node.name,
-            f"no host key is pinned for {node.address}",
-            "read it on the host's console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub) and put the "
-            "public key into the site file as host_key",
-        )
-    return tuple(found)
-
-
-def _public_key(node: Node) -> paramiko.PKey:
-    words = node.host_key.split()
-    try:
-        if len(words) < 2:
-            raise ValueError("two words are needed")
-        return paramiko.PKey.from_type_string(words[0], base64.b64decode(words[1], validate=True))
-    except (ValueError, paramiko.pkey.UnknownKeyType, paramiko.SSHException, IndexError, EOFError):
-        raise BadInput(
-            f"host_key of {node.name} is not a public key; it looks like `ssh-ed25519 AAAA...`"
-        ) from None
-
-
-def fingerprint(key: paramiko.PKey) -> str:
-    """The key's fingerprint as OpenSSH shows it."""
-    digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
-    return f"{key.get_name()} SHA256:{digest}"
-
-
-def refuse_unless_pinned(node: Node, shown: paramiko.PKey, pinned: tuple[paramiko.PKey, ...]) -> None:
-    """Raises HostKeyRefused where the key that the host shows is none of the pinned ones."""
-    if any(shown.asbytes() == key.asbytes() for key in pinned):
-        return
-    raise HostKeyRefused(
-        node.name,
-        f"{node.address} shows the host key {fingerprint(shown)}, pinned is "
-        + ", ".join(fingerprint(key) for key in pinned),
-        "stop: somebody else may be answering. If the host was really reinstalled, read its new key on the "
-        "console and change host_key in the site file",
+            raise BadInput(f"the passphrase cannot be read: {error.strerror}", ssh.passphrase_file) from None
+    if ssh.passphrase_env:
+        if ssh.passphrase_env not in os.environ:
+            raise BadInput(f"the SSH key has a passphrase, and ${ssh.passphrase_env} is not set", file)
+        return Secret(os.environ[ssh.passphrase_env])
+    if sys.stdin.isatty():
+        return Secret(getpass.getpass(f"passphrase of {file}: "))
+    raise BadInput(
+        "the SSH key has a passphrase, and nobody is there to ask; name it in the site file (passphrase_file "
+        "or passphrase_env under target.ssh), or load the key into an agent and set agent: true",
+        file,
     )
+
+
+def _certify(key: paramiko.PKey, file: Path) -> None:
+    try:
+        certificate = load_ssh_public_identity(file.read_bytes())
+    except OSError as error:
+        raise BadInput(f"the certificate cannot be read: {error.strerror}", file) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise BadInput("this is not an OpenSSH certificate (FILE-cert.pub)", file) from None
+    if not isinstance(certificate, SSHCertificate) or certificate.type is not SSHCertificateType.USER:
+        raise BadInput("this is not an OpenSSH user certificate (ssh-keygen -s CA -I ID -n USER FILE)", file)
+    signed = certificate.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    if base64.b64decode(signed.split()[1]) != key.asbytes():
+        raise BadInput("this certificate is another key's, not the identity file's", file)
+    key.load_certificate(str(file))

@@ -21,6 +21,7 @@ from tasks.drivers.mariadb import MariaDb
 from tasks.drivers.objects import S3Bucket
 from tasks.drivers.ports import Aws, DnsZone, EdgeProxy, Host, Kube, Objects, Sql
 from tasks.drivers.ssh import SshHost
+from tasks.drivers.ssh_way import SshWay
 
 Driver = TypeVar("Driver")
 
@@ -69,7 +70,9 @@ class Drivers:
         nodes = {node.name: node for node in (*self._site.target.nodes, *self._site.source.nodes)}
         if name not in nodes:
             raise BadInput(f"no node is named {name!r}; known: {', '.join(nodes)}")
-        return self._once(f"host {name}", lambda: SshHost(nodes[name], self._site.target.ssh))
+        ssh = self._site.target.ssh
+        way = self._once("ssh", lambda: SshWay(ssh))  # closed last: the hosts' connections go through it
+        return self._once(f"host {name}", lambda: SshHost(nodes[name], ssh, way))
 
     def source_kube(self) -> Kube:
         """The source cluster's API."""

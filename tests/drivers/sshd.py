@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
-from inventory.models.cluster import Node, Ssh
+from inventory.models.cluster import Node
+from inventory.models.ssh import Jump, Ssh
 
 LOOPBACK = IPv4Address("127.0.0.1")
 
@@ -28,17 +30,26 @@ class Sshd:
         key = self.public("host") if host_key is None else host_key
         return Node(name="oslo-1", address=LOOPBACK, host_key=key)
 
-    def ssh(self, identity: str = "client", known_hosts: Path | None = None, user: str = "root") -> Ssh:
+    def ssh(
+        self, identity: str = "client", known_hosts: Path | None = None, user: str = "root", **more: Any
+    ) -> Ssh:
         return Ssh(
             user=user,
             port=self.port,
             identity_file=self.folder / identity,
             known_hosts=known_hosts,
             connect_timeout_s=5,
+            **more,
         )
+
+    def jump(self, name: str = "gate", host_key: str | None = None) -> Jump:
+        key = self.public("host") if host_key is None else host_key
+        return Jump(name=name, address=LOOPBACK, port=self.port, host_key=key)
 
 
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> None:
+    if path.exists():
+        return
     subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", str(path)], check=True)
 
 
@@ -49,13 +60,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Sshd]:
+def running(folder: Path, *settings: str) -> Iterator[Sshd]:
+    """With more `settings` of sshd_config; `keys` that are there already are kept."""
     for name in ("host", "client", "other", "stranger"):
         make_key(folder / name)
     make_key(folder / "ecdsa", "ecdsa")
     make_key(folder / "locked", passphrase="secret-words")
     authorized = folder / "authorized_keys"
-    authorized.write_text((folder / "client.pub").read_text() + (folder / "ecdsa.pub").read_text())
+    authorized.write_text(
+        "".join((folder / f"{name}.pub").read_text() for name in ("client", "ecdsa", "locked"))
+    )
     authorized.chmod(0o600)
     port = free_port()
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # OpenSSH insists on its privilege separation folder
@@ -64,6 +78,7 @@ def running(folder: Path) -> Iterator[Sshd]:
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nStrictModes no\n"
         f"AuthorizedKeysFile {authorized}\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
         "UsePAM no\nPermitRootLogin prohibit-password\nMaxSessions 50\nMaxStartups 100\n"
+        + "".join(f"{setting}\n" for setting in settings)
     )
     server = subprocess.Popen(
         ["/usr/sbin/sshd", "-D", "-f", str(config), "-E", str(folder / "sshd.log")], stdin=subprocess.DEVNULL

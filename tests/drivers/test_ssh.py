@@ -239,8 +239,8 @@ def test_an_unusable_key_file_is_bad_input(sshd: Sshd, tmp_path: Path, prepare: 
         SshHost(sshd.node(), ssh).run(Command.of("true"))
 
 
-def test_a_key_with_a_passphrase_is_bad_input(sshd: Sshd) -> None:
-    with pytest.raises(BadInput, match="has a passphrase"):
+def test_a_key_with_a_passphrase_and_nobody_to_ask_is_bad_input(sshd: Sshd) -> None:
+    with pytest.raises(BadInput, match="has a passphrase, and nobody is there to ask; name it in the site"):
         SshHost(sshd.node(), sshd.ssh("locked")).run(Command.of("true"))
 
 

@@ -96,6 +96,21 @@ WRONG = {
         "site.yaml:28:31: target.nodes[2].address: two nodes have the address 10.60.0.12 "
         "(the other: line 27)",
     ),
+    "no key to log in with": (
+        "ssh: {identity_file: secret, known_hosts: plain}",
+        "ssh: {known_hosts: plain}",
+        "site.yaml:30:3: target.ssh: name an identity_file, or set agent: true",
+    ),
+    "two passphrases": (
+        "ssh: {identity_file: secret,",
+        "ssh: {identity_file: secret, passphrase_file: secret, passphrase_env: OSLO,",
+        "site.yaml:30:3: target.ssh: give passphrase_file or passphrase_env, not both",
+    ),
+    "a sudo password of root": (
+        "ssh: {identity_file: secret,",
+        "ssh: {identity_file: secret, sudo_password_file: secret,",
+        "site.yaml:30:3: target.ssh: root needs no sudo_password_file",
+    ),
     "wrong port": (
         "  server: 198.18.0.53",
         "  server: 198.18.0.53\n  port: 65536",

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from inventory.models.change import Change
-from inventory.models.cluster import Node, Ssh
+from inventory.models.cluster import Node
 from inventory.models.command import Command, Script
+from inventory.models.ssh import Ssh
 from inventory.models.verdict import Verdict
 from rehearsal import netns, node_root, nodes, parts, teardown
 from rehearsal.plan import Machine, Plan

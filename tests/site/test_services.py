@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from inventory.models.change import Change
-from inventory.models.cluster import Node, Ssh
+from inventory.models.cluster import Node
 from inventory.models.command import Command
 from inventory.models.secret import Secret
+from inventory.models.ssh import Ssh
 from rehearsal import netns, nodes, teardown
 from rehearsal.plan import Machine, Plan
 from rehearsal.state import State
