@@ -29,13 +29,14 @@ PACKAGES = {
     "mariadb-client": "mariadb-dump",
     "knot": "knotd",
     "knot-dnsutils": "kdig",
+    "bird2": "bird",
     "docker-registry": "docker-registry",
     "skopeo": "skopeo",
 }
 # Only where parts are built here: flanneld has some C.
 BUILD_PACKAGES = {"gcc": "gcc", "libc6-dev": "/usr/include/stdlib.h"}
 # What these packages would start when this machine boots.
-_DAEMONS = ("ssh", "haproxy", "mariadb", "knot", "docker-registry")
+_DAEMONS = ("ssh", "haproxy", "mariadb", "knot", "docker-registry", "bird")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # invoke-rc.d asks it before it starts a daemon; 101 means no.
 _POLICY = Path("/usr/sbin/policy-rc.d")

@@ -50,13 +50,24 @@ class KubeProxy(Declared):
     masquerade_all: bool = False
 
 
+class BgpPeer(Declared):
+    """A router that learns the way to the pods by BGP: mostly the switch at the top of the rack."""
+
+    address: IPv4Address
+    as_number: int = Field(ge=1, le=4294967295)
+
+
 class Network(Declared):
     """The pod network. `kind` is the name of a file in `tasks/networks/`."""
 
     kind: str = "flannel_vxlan"
-    vni: int = Field(default=1, ge=1, le=16777215)
-    port: int = Field(default=8472, ge=1, le=65535)
-    direct_routing: bool = False
+    encrypted: bool = False  # what passes between nodes must be: a kind that does not do it is refused
+    vni: int = Field(default=1, ge=1, le=16777215)  # flannel_vxlan
+    port: int = Field(default=8472, ge=1, le=65535)  # flannel_vxlan
+    direct_routing: bool = False  # flannel_vxlan
+    as_number: int = Field(default=64512, ge=1, le=4294967295)  # bgp: the nodes'
+    bgp_peers: tuple[BgpPeer, ...] = ()  # bgp
+    manifests: Path | None = None  # calico
 
 
 class Fabric(Declared):

@@ -84,3 +84,10 @@ def parse_config(output: str) -> Mapping[str, Any] | None:
 def ask_config(etcd: EtcdAccess) -> Asked[Mapping[str, Any] | None]:
     """The question about the configuration in etcd."""
     return Asked("flannel configuration", etcd.command("get", CONFIG_KEY, "--print-value-only"), parse_config)
+
+
+def ask_configured(unit: str) -> Asked[str]:
+    """The digest of the configuration with which flanneld was last set up: the last word of its unit's first
+    line; empty where there is no unit of ours."""
+    command = Script.of('[ ! -e "$1" ] || head -n 1 -- "$1"', unit)
+    return Asked("flanneld's configuration", command, lambda output: (output.split() or [""])[-1])

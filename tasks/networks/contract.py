@@ -28,6 +28,10 @@ class PodNetwork(Protocol):
     def enforces_policies(self) -> bool:
         """Whether NetworkPolicies are enforced on it; where they are not, they are refused, never ignored."""
 
+    @property
+    def encrypts(self) -> bool:
+        """Whether what passes between nodes is encrypted."""
+
     def shared_on(self) -> Node:
         """The node from which the shared part is planned and applied."""
 
@@ -42,6 +46,9 @@ class PodNetwork(Protocol):
 
     def plan_node(self, node: Node, facts: Facts) -> list[Change]:
         """The changes of one node."""
+
+    def replaces(self, facts: Facts) -> bool:
+        """Whether pods of the node are on a network that these changes take away or alter beneath them."""
 
 
 class MakesNetwork(Protocol):

@@ -27,11 +27,21 @@ def networks() -> Mapping[str, MakesNetwork]:
 
 
 def of_site(site: Site) -> PodNetwork:
-    """The network that the site declares. Raises BadInput, naming the known ones, for an unknown kind."""
+    """The network that the site declares.
+
+    Raises BadInput, naming those that would do, for an unknown kind and for one that does not encrypt where
+    the site asks for it; and what the network itself raises.
+    """
     kind = site.target.cluster.network.kind
     make = networks().get(kind)
     if make is None:
         raise BadInput(
             f"target.cluster.network.kind: no network {kind!r}; known: {', '.join(sorted(networks()))}"
         )
-    return make(site)
+    made = make(site)
+    if site.target.cluster.network.encrypted and not made.encrypts:
+        raise BadInput(
+            f"target.cluster.network.encrypted: {kind} does not encrypt what passes between nodes; "
+            "allowed: flannel_wireguard"
+        )
+    return made

@@ -43,6 +43,8 @@ mkdir -p "${{conflist%/*}}"
 sed -e "s|@SUBNET@|$network|" -e "s|@NETWORK@|$FLANNEL_NETWORK|" -e "s|@MTU@|$FLANNEL_MTU|" \\
   "$template" > "$conflist.new"
 if cmp -s "$conflist.new" "$conflist"; then rm "$conflist.new"; else mv "$conflist.new" "$conflist"; fi
+# A bridge that pods of another backend have made keeps its MTU for ever.
+[ ! -e /sys/class/net/cni0 ] || ip link set cni0 mtu "$FLANNEL_MTU"
 """
 
 

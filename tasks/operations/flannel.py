@@ -15,9 +15,10 @@ from typing import Any
 from inventory.models.change import Change, Run
 from inventory.models.cluster import Cluster, Node
 from tasks.facts.asked import Asked
-from tasks.facts.flannel import CONFIG_KEY, EtcdAccess, ask_config
+from tasks.facts.flannel import CONFIG_KEY, EtcdAccess, ask_config, ask_configured
 from tasks.facts.gather import Facts
 from tasks.operations import cni, units
+from tasks.operations.flannel_backends import BACKENDS
 
 HEALTH_PORT = 10401
 UNIT = "flanneld.service"
@@ -54,11 +55,14 @@ def etcd_access(endpoints: str) -> EtcdAccess:
 
 
 def network_config(cluster: Cluster) -> dict[str, Any]:
-    """What stands in etcd under `/coreos.com/network/config`."""
-    backend: dict[str, Any] = {"Type": "vxlan", "VNI": cluster.network.vni, "Port": cluster.network.port}
-    if cluster.network.direct_routing:
-        backend["DirectRouting"] = True
-    return {"Network": str(cluster.pod_cidr), "SubnetLen": cluster.subnet_len, "Backend": backend}
+    """What stands in etcd under `/coreos.com/network/config`. Raises KeyError for what is not flannel's."""
+    backend = BACKENDS[cluster.network.kind](cluster.network)
+    return {"Network": str(cluster.pod_cidr), "SubnetLen": cluster.subnet_len, "Backend": backend.config}
+
+
+def digest(cluster: Cluster) -> str:
+    """The SHA-256 (hex) of the configuration, which the first line of flanneld's unit ends with."""
+    return hashlib.sha256(_text(network_config(cluster))).hexdigest()
 
 
 def plan_config(host: str, cluster: Cluster, etcd: EtcdAccess, facts: Facts) -> list[Change]:
@@ -85,7 +89,7 @@ def plan_config(host: str, cluster: Cluster, etcd: EtcdAccess, facts: Facts) -> 
 def service(node: Node, cluster: Cluster, etcd: EtcdAccess) -> units.Service:
     """flanneld on this node."""
     text = _UNIT.format(
-        digest=hashlib.sha256(_text(network_config(cluster))).hexdigest(),
+        digest=digest(cluster),
         program=PROGRAM,
         endpoints=etcd.endpoints,
         ca=etcd.ca,
@@ -102,12 +106,17 @@ def service(node: Node, cluster: Cluster, etcd: EtcdAccess) -> units.Service:
 
 def questions(node: Node, cluster: Cluster, etcd: EtcdAccess) -> tuple[Asked[Any], ...]:
     """What must be known of the node."""
-    return units.asked(service(node, cluster, etcd))
+    return (*units.asked(service(node, cluster, etcd)), ask_configured(f"{units.UNITS}/{UNIT}"))
 
 
 def plan_node(node: Node, cluster: Cluster, etcd: EtcdAccess, facts: Facts) -> list[Change]:
     """flanneld's changes on this node."""
     return units.plan(node.name, facts, service(node, cluster, etcd), "gives the node its pod subnet")
+
+
+def replaces(cluster: Cluster, facts: Facts) -> bool:
+    """Whether flanneld was set up on the node with another configuration than the declared one."""
+    return facts.of(ask_configured(f"{units.UNITS}/{UNIT}")) not in ("", digest(cluster))
 
 
 def _text(config: Mapping[str, Any]) -> bytes:

@@ -14,16 +14,23 @@ from tasks.operations.files import Wanted
 PATH = "/etc/modules-load.d/safe-harbor.conf"
 
 
-def wanted(names: Sequence[str]) -> Wanted:
+def wanted(names: Sequence[str], path: str = PATH) -> Wanted:
     """The file that loads them at boot."""
-    return Wanted(PATH, "".join(f"{name}\n" for name in ("# written by safe-harbor", *names)).encode())
+    return Wanted(path, "".join(f"{name}\n" for name in ("# written by safe-harbor", *names)).encode())
 
 
 def plan(
-    host: str, fact: Mapping[str, State], file: Mapping[str, FileFact], names: Sequence[str]
+    host: str,
+    fact: Mapping[str, State],
+    file: Mapping[str, FileFact],
+    names: Sequence[str],
+    *,
+    path: str = PATH,
 ) -> list[Change]:
     """Load what can be loaded. A module that the kernel does not have is the admission check's to refuse."""
-    changes = files.plan(host, file, (wanted(names),), "the cluster's network needs these modules at boot")
+    changes = files.plan(
+        host, file, (wanted(names, path),), "the cluster's network needs these modules at boot"
+    )
     for name in names:
         if fact[name] is State.LOADABLE:
             undo = (Run(Command.of("modprobe", "-r", name)),)

@@ -11,7 +11,7 @@ from tasks.checks.context import DataPlane
 from tasks.checks.registry import Check, in_group, judge
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Kube
-from tasks.networks import node_plan, proxy_account
+from tasks.networks import leftovers, node_plan, proxy_account
 from tasks.networks.data_plane_bench import Side, measure, mode_of
 from tasks.networks.probe import Probes, probing
 from tasks.networks.probe_image import probe_image
@@ -50,6 +50,17 @@ def raise_network(draft: Draft, *, dry_run: bool) -> None:
             change
             for node in site.target.nodes
             for change in node_plan.plan(network, site, node, facts[node.name], account.token, image)
+        ],
+        dry_run=dry_run,
+    )
+    bring_about(
+        draft,
+        "leftovers",
+        {node.name: leftovers.questions() for node in site.target.nodes},
+        lambda facts: [
+            change
+            for node in site.target.nodes
+            for change in leftovers.plan_node(site, node, facts[node.name])
         ],
         dry_run=dry_run,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from inventory.models.cluster import Node
 from inventory.models.finding import Finding
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, read
 from tasks.checks.registry import Check
 from tasks.drivers.ports import Host
@@ -37,4 +38,6 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "flannel masquerades and forwards", "dataplane", LINE.severity, run)
+CHECK = Check(
+    LINE.code, "flannel masquerades and forwards", "dataplane", LINE.severity, on_flannel(LINE, run)
+)

@@ -1,4 +1,4 @@
-"""FL-MTU: flannel's MTU leaves room for VXLAN's 50 bytes, and pods have it."""
+"""FL-MTU: flannel's MTU leaves room for the header of its backend, and pods have it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from inventory.models.cluster import Node
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.flannel_only import backend, on_flannel
 from tasks.checks.dataplane.observing import Line, ask, probe_of, read
 from tasks.checks.registry import Check
 from tasks.drivers.ports import Host
@@ -13,12 +14,16 @@ from tasks.facts import links
 from tasks.facts.flannel import ask_subnet
 from tasks.facts.probe import parse
 
-VXLAN_BYTES = 50  # outer Ethernet, IPv4, UDP and VXLAN headers
-LINE = Line("FL-MTU", "FLANNEL_MTU = the underlay's MTU - 50, and eth0 of pods has it", Severity.CRITICAL)
+LINE = Line(
+    "FL-MTU",
+    "FLANNEL_MTU = the underlay's MTU less the backend's header, and eth0 of pods has it",
+    Severity.CRITICAL,
+)
 
 
 def run(context: DataPlane) -> list[Finding]:
     """One finding a node."""
+    header_bytes = backend(context).header_bytes
 
     def judge(node: Node, host: Host) -> Finding:
         env, of_env = read(context, host, ask_subnet())
@@ -29,7 +34,7 @@ def run(context: DataPlane) -> list[Finding]:
         if env is None or underlay is None:
             missing = "flannel's subnet" if env is None else f"the interface {node.interface}"
             return LINE.says(Verdict.FAIL, node.name, f"{missing} is missing", evidence, "run network again")
-        good = env.mtu == underlay.mtu - VXLAN_BYTES == pod.get("eth0")
+        good = env.mtu == underlay.mtu - header_bytes == pod.get("eth0")
         what = f"{node.interface} {underlay.mtu}, FLANNEL_MTU {env.mtu}, pod {pod.get('eth0')}"
         remedy = (
             f"ssh {node.name} systemctl restart flanneld; then delete the node's pods, which keep the MTU "
@@ -40,4 +45,4 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "the MTU fits the overlay", "dataplane", LINE.severity, run)
+CHECK = Check(LINE.code, "the MTU fits the overlay", "dataplane", LINE.severity, on_flannel(LINE, run))

@@ -6,6 +6,7 @@ from inventory.models.cluster import Node
 from inventory.models.finding import Evidence, Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, ask, probe_addresses, probe_of, read
 from tasks.checks.registry import Check
 from tasks.drivers.ports import Host
@@ -44,4 +45,4 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "the path carries the pods' MTU", "dataplane", LINE.severity, run)
+CHECK = Check(LINE.code, "the path carries the pods' MTU", "dataplane", LINE.severity, on_flannel(LINE, run))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import IPv4Network
 
-from inventory.models.cluster import Node
+from inventory.models.cluster import Fabric, Node
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.flannel_only import backend, on_flannel
 from tasks.checks.dataplane.observing import Line, read
 from tasks.checks.registry import Check
 from tasks.drivers.errors import OutsideError
@@ -18,14 +19,15 @@ from tasks.facts.flannel import ask_subnet
 
 LINE = Line(
     "FL-PEERS",
-    "per peer one route, one forwarding entry to its address, one PERMANENT neighbour",
+    "per peer one route, of the declared backend; VXLAN: one forwarding entry, one PERMANENT neighbour",
     Severity.CRITICAL,
 )
 
 
 def run(context: DataPlane) -> list[Finding]:
     """One finding a node, naming the peers that it does not know."""
-    device = f"flannel.{context.site.target.cluster.network.vni}"
+    cluster, device = context.site.target.cluster, backend(context).link
+    overlaid = cluster.network.kind == "flannel_vxlan"
     subnets: dict[str, IPv4Network] = {}
     unknown: list[str] = []
     for node in context.site.target.nodes:
@@ -40,24 +42,47 @@ def run(context: DataPlane) -> list[Finding]:
 
     def judge(node: Node, host: Host) -> Finding:
         table, of_routes = read(context, host, routes.ask())
-        near, of_near = read(context, host, neighbours.ask_neighbours(device))
-        far, of_far = read(context, host, neighbours.ask_forwarding(device))
         problems = [f"the subnet of {name} is not known" for name in unknown if name != node.name]
         peers = [
             peer for peer in context.site.target.nodes if peer.name in subnets and peer.name != node.name
         ]
+        evidence = [of_routes]
+        near: tuple[neighbours.Neighbour, ...] = ()
+        far: tuple[neighbours.Forwarding, ...] = ()
+        if overlaid:
+            near, of_near = read(context, host, neighbours.ask_neighbours(device))
+            far, of_far = read(context, host, neighbours.ask_forwarding(device))
+            evidence += [of_near, of_far]
         for peer in peers:
             subnet = subnets[peer.name]
             plain = [r for r in table if r.destination == str(subnet) and r.via == str(peer.address)]
-            if plain and context.site.target.cluster.network.direct_routing:
-                continue
-            problems += _overlay(peer, subnet, device, table, near, far)
-        what = "; ".join(problems) or f"{len(peers)} peers, each with route, forwarding entry and neighbour"
-        remedy = f"ssh {node.name} systemctl restart flanneld"
+            if not overlaid:
+                problems += _without_overlay(cluster, peer, subnet, device, table)
+            elif not (plain and cluster.network.direct_routing):
+                problems += _overlay(peer, subnet, device, table, near, far)
+        what = "; ".join(problems) or f"{len(peers)} peers, each with its one way"
+        told = cluster.network.kind == "bgp"
+        remedy = f"ssh {node.name} " + ("birdc show protocols all" if told else "systemctl restart flanneld")
         verdict = Verdict.FAIL if problems else Verdict.PASS
-        return LINE.says(verdict, node.name, what, (of_routes, of_near, of_far), remedy)
+        return LINE.says(verdict, node.name, what, evidence, remedy)
 
     return LINE.on_each(context, judge)
+
+
+def _without_overlay(
+    cluster: Fabric, peer: Node, subnet: IPv4Network, device: str, table: tuple[routes.Route, ...]
+) -> list[str]:
+    """host-gw: via the peer; bgp: whatever the routers say, learnt by BIRD; WireGuard: into its link."""
+    if device:
+        whole = [r for r in table if r.destination == str(cluster.pod_cidr) and r.device == device]
+        own = [r for r in table if r.destination == str(subnet)]
+        return [] if whole and not own else [f"{peer.name}: {subnet} does not go into {device}"]
+    ways = [r for r in table if r.destination == str(subnet)]
+    if cluster.network.kind == "bgp":
+        good = len(ways) == 1 and ways[0].protocol == "bird"
+        return [] if good else [f"{peer.name}: no single route {subnet} that BIRD has learnt"]
+    good = [r.via for r in ways] == [str(peer.address)]
+    return [] if good else [f"{peer.name}: no single route {subnet} via {peer.address}"]
 
 
 def _overlay(
@@ -82,4 +107,6 @@ def _overlay(
     return problems
 
 
-CHECK = Check(LINE.code, "every node knows the way to every other", "dataplane", LINE.severity, run)
+CHECK = Check(
+    LINE.code, "every node knows the way to every other", "dataplane", LINE.severity, on_flannel(LINE, run)
+)

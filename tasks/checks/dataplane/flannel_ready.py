@@ -5,6 +5,7 @@ from __future__ import annotations
 from inventory.models.cluster import Node
 from inventory.models.finding import Finding, Severity
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, ask, node_probe_of
 from tasks.checks.registry import Check
 from tasks.drivers.ports import Host
@@ -27,4 +28,4 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "flanneld is ready", "dataplane", LINE.severity, run)
+CHECK = Check(LINE.code, "flanneld is ready", "dataplane", LINE.severity, on_flannel(LINE, run))

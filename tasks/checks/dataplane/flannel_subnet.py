@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 from inventory.models.finding import Evidence, Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, read
 from tasks.checks.registry import Check
 from tasks.drivers.errors import OutsideError
@@ -65,4 +66,6 @@ def _judge(
     return LINE.judged(not wrong, name, what, evidence, remedy)
 
 
-CHECK = Check(LINE.code, "every node has a flannel subnet of its own", "dataplane", LINE.severity, run)
+CHECK = Check(
+    LINE.code, "every node has a flannel subnet of its own", "dataplane", LINE.severity, on_flannel(LINE, run)
+)

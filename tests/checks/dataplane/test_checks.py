@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -276,3 +277,49 @@ def test_direct_routes_take_the_place_of_the_overlay() -> None:
 def test_chains_of_another_mode_are_not_judged() -> None:
     findings = judged("KP-ENDPOINTS", proxy=KubeProxy(mode=ProxyMode.NFTABLES))
     assert [finding.verdict for finding in findings] == [Verdict.NODATA]
+
+
+HOST_GW, BGP = Network(kind="flannel_host_gw"), Network(kind="bgp")
+NO_LINK = edited(links.ask(), "links.txt", '"flannel.1"', '"other"')
+
+
+def direct(protocol: str = "") -> dict[str, str]:
+    """The recorded routes as they are without an overlay: via the nodes themselves."""
+    table = json.loads(recorded("routes.txt"))
+    for row in table:
+        node = {"10.244.84.0/24": "10.60.0.11", "10.244.12.0/24": "10.60.0.13"}.get(row["dst"])
+        if node:
+            row.update({"gateway": node, "dev": "eth0", "flags": []})
+            row.update({"protocol": protocol} if protocol else {})
+    return says(routes.ask(), json.dumps(table))
+
+
+@pytest.mark.parametrize(
+    ("code", "network", "host", "wanted"),
+    [
+        ("FL-LINK", HOST_GW, NO_LINK, Verdict.PASS),
+        ("FL-LINK", HOST_GW, {}, Verdict.FAIL),
+        ("FL-PEERS", HOST_GW, direct(), Verdict.PASS),
+        ("FL-PEERS", HOST_GW, {}, Verdict.FAIL),
+        ("FL-PEERS", BGP, direct("bird"), Verdict.PASS),
+        ("FL-PEERS", BGP, direct(), Verdict.FAIL),
+        ("FL-MTU", HOST_GW, {}, Verdict.FAIL),
+    ],
+)
+def test_a_network_without_overlay_is_held_to_its_own_rules(
+    code: str, network: Network, host: dict[str, str], wanted: Verdict
+) -> None:
+    assert verdict(judged(code, network=network, host=host)) is wanted
+
+
+def test_the_mtu_of_pods_is_the_underlays_where_there_is_no_header() -> None:
+    host = edited(flannel.ask_subnet(), "subnet.txt", "1450", "1500")
+    pods = {"links": {"mtu": {"eth0": 1500}}}
+    assert verdict(judged("FL-MTU", network=HOST_GW, host=host, pods=pods)) is Verdict.PASS
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if code.startswith("FL-")])
+def test_of_another_network_than_flannel_nothing_is_said_to_pass(code: str) -> None:
+    (finding,) = judged(code, network=Network(kind="calico"))
+    assert (finding.subject, finding.verdict) == ("site", Verdict.WARN)
+    assert "calico" in finding.observed
