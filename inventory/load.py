@@ -32,6 +32,8 @@ def load_site(path: Path, *, check_files: bool = True) -> Site:
     path = path.absolute()
     tree = read_tree(path)
     make_absolute(tree, path.parent)
+    if isinstance(tree.value, dict) and (path.parent / "profiles").is_dir():
+        tree.value.setdefault("profiles", str(path.parent / "profiles"))
     site, problems = validate(Site, tree)
     problems = [*tree.problems, *problems]
     problems += problems_of_rules(tree)
@@ -110,10 +112,12 @@ def known_sites(search_path: Sequence[Path] = ()) -> list[str]:
 
 
 def _unknown_files(tree: Tree) -> list[Problem]:
-    """`profile` and `policy` name files of this room."""
+    """`profile` and `policy` name files of this room, or a profile of the site's own."""
     problems = []
-    for key, folder in (("profile", "profiles"), ("policy", "policies")):
-        known = sorted(file.stem for file in (ROOM / folder).glob("*.yaml"))
+    own = tree.get(("profiles",))
+    profiles = [ROOM / "profiles", *([Path(own)] if isinstance(own, str) and own else [])]
+    for key, folders in (("profile", profiles), ("policy", [ROOM / "policies"])):
+        known = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
         value = tree.get((key,))
         if isinstance(value, str) and value not in known:
             what = f"{key}: there is no {key} {value!r}; known: {', '.join(known) or 'none'}"

@@ -1,85 +1,89 @@
-"""Kernel profiles: which settings a node needs, and why. Read from `inventory/profiles/*.yaml`."""
+"""Kernel profiles: which settings a node needs, and why; how one extends another. Pure."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal, Self
+from collections.abc import Sequence
+from typing import Literal, Self, TypeVar
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from inventory.errors import BadInput
 from inventory.models.cluster import Declared
+from inventory.models.tuning import Law, Limit, LinkSetting, ModuleOption, Rule, UnitSetting
 
-FOLDER = Path(__file__).parent / "profiles"
-
-
-class Rule(Declared):
-    """One setting: either `exact`, or at least `floor` (and at least `floor_per_core` a processor)."""
-
-    key: str = Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_-]+)+$")
-    exact: str | None = None
-    floor: int | None = Field(default=None, ge=0)
-    floor_per_core: int = Field(default=0, ge=0)
-    why: str = Field(min_length=5)
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.exact is None) == (self.floor is None):
-            raise ValueError(f"{self.key}: give either exact or floor")
-        return self
-
-    def floor_for(self, processors: int) -> int:
-        """The floor on a host with so many processors. Raises ValueError for an exact rule."""
-        if self.floor is None:
-            raise ValueError(f"{self.key} has no floor")
-        return max(self.floor, self.floor_per_core * processors)
+NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
+_Law = TypeVar("_Law", bound=Law)
 
 
 class Profile(Declared):
-    """A profile: modules and settings, in the order in which they are shown."""
+    """A profile as its file declares it, or, after `extended`, with all that it inherits.
+
+    A setting of a profile replaces the one of the same identity in the profile that it extends; `drops`
+    leaves out inherited ones (settings by identity, modules by name).
+    """
 
     schema_: Literal["safe-harbor/profile/v1"] = Field(alias="schema")
-    name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    name: str = Field(pattern=NAME)
     about: str = Field(min_length=10)
-    modules: tuple[str, ...] = Field(min_length=1)
-    sysctls: tuple[Rule, ...] = Field(min_length=1)
+    extends: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9-]{0,39})?$")
+    drops: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    module_options: tuple[ModuleOption, ...] = ()
+    sysctls: tuple[Rule, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    units: tuple[UnitSetting, ...] = ()
+    links: tuple[LinkSetting, ...] = ()
 
     @model_validator(mode="after")
     def _no_key_twice(self) -> Self:
-        keys = [rule.key for rule in self.sysctls]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise ValueError(f"{key} stands twice")
+        for laws in (self.module_options, self.sysctls, self.limits, self.units, self.links):
+            names = [law.identity for law in laws]
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{name} stands twice")
+        if self.drops and not self.extends:
+            raise ValueError("drops needs a profile that is extended")
+        if not self.extends and not (self.modules and self.sysctls):
+            raise ValueError("a profile that extends none needs modules and sysctls")
         return self
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The names of its settings."""
+        """The names of its sysctls."""
         return tuple(rule.key for rule in self.sysctls)
 
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Everything that `drops` may name."""
+        laws = (*self.module_options, *self.sysctls, *self.limits, *self.units, *self.links)
+        return (*self.modules, *(law.identity for law in laws))
 
-def known() -> tuple[str, ...]:
-    """The names of the profiles that there are."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    def extended(self, parent: Profile) -> Profile:
+        """This profile with what it inherits; the parent has inherited already.
+
+        Raises ValueError where it drops what the parent does not have.
+        """
+        unknown = [name for name in self.drops if name not in parent.identities]
+        if unknown:
+            raise ValueError(f"{parent.name} has no {unknown[0]} to drop")
+        inherited = tuple(m for m in parent.modules if m not in (*self.drops, *self.modules))
+        return self.model_copy(
+            update={
+                "modules": (*inherited, *self.modules),
+                "module_options": _merged(parent.module_options, self.module_options, self.drops),
+                "sysctls": _merged(parent.sysctls, self.sysctls, self.drops),
+                "limits": _merged(parent.limits, self.limits, self.drops),
+                "units": _merged(parent.units, self.units, self.drops),
+                "links": _merged(parent.links, self.links, self.drops),
+            }
+        )
 
 
-def load_profile(name: str) -> Profile:
-    """The profile. Raises BadInput where there is none, or its file is wrong."""
-    path = FOLDER / f"{name}.yaml"
-    if name not in known():
-        raise BadInput(f"no kernel profile is called {name!r}; known: {', '.join(known())}")
-    return read_profile(path.read_text(), path)
-
-
-def read_profile(text: str, path: Path) -> Profile:
-    """The profile in this text. Raises BadInput with the file, and the line where YAML itself is broken."""
-    try:
-        return Profile.model_validate(yaml.safe_load(text))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise BadInput(f"not YAML: {error.problem}", path, line) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "profile"
-        raise BadInput(f"{place}: {first['msg']}", path) from None
+def _merged(inherited: Sequence[_Law], own: Sequence[_Law], drops: Sequence[str]) -> tuple[_Law, ...]:
+    """In the parent's order, replaced in place, what is new at the end."""
+    replaced = {law.identity: law for law in own}
+    kept = [
+        replaced.pop(law.identity, law)
+        for law in inherited
+        if law.identity not in drops or law.identity in replaced
+    ]
+    return (*kept, *replaced.values())

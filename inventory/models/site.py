@@ -12,6 +12,7 @@ from inventory.models.cluster import Cluster, Declared, Fabric, Node, Role
 from inventory.models.finding import Waiver
 from inventory.models.services import Bucket, Database, Dns, Edge, Registry
 from inventory.models.ssh import Ssh
+from inventory.models.tuning import HostSize
 
 
 class AwsMatch(Declared):
@@ -71,6 +72,10 @@ class Side(Declared):
     def having(self, role: Role) -> tuple[Node, ...]:
         """The nodes with this role, in the order of the file."""
         return tuple(node for node in self.nodes if role in node.roles)
+
+    def size(self, processors: int, memory_kib: int) -> HostSize:
+        """What a profile's values are derived from, on a node with so many processors and so much memory."""
+        return HostSize(processors, memory_kib, self.cluster.max_pods, len(self.nodes))
 
 
 class Target(Side):
@@ -156,6 +161,7 @@ class Site(Declared):
     name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
     controller: str = Field(min_length=1)  # who is responsible for the data (GDPR Art. 4(7))
     profile: str = "article-2016"
+    profiles: Path | None = None  # kernel profiles of this site's own; by default profiles/ beside its file
     policy: str = "safe-harbor-2015"
     state: Path  # ledger, checkpoints, reports: one folder, 0700
     source: Source

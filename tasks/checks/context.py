@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 from inventory.models.resource import Survey
@@ -20,6 +21,10 @@ class Subject(Protocol):
     @property
     def profile(self) -> str:
         """The kernel profile that the nodes shall have."""
+
+    @property
+    def profiles(self) -> Path | None:
+        """The folder of kernel profiles beside those of the project; None where there is none."""
 
     @property
     def target(self) -> Side:

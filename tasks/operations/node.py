@@ -13,6 +13,7 @@ from typing import Any
 
 from inventory.models.change import Change
 from inventory.models.cluster import Node
+from inventory.models.tuning import HostSize
 from tasks.facts import capabilities, cgroup, memory, virtualization
 from tasks.facts import files as file_facts
 from tasks.facts import images as image_facts
@@ -100,9 +101,12 @@ def _sysctl_asked(preparation: Preparation, _: Node) -> Questions:
 
 def _sysctl(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
     live, file, size = _sysctl_asked(preparation, node)
-    return sysctl.plan(
-        node.name, preparation.profile, facts.of(live), facts.of(file), facts.of(size).processors
-    )
+    host = _size(preparation, facts.of(size))
+    return sysctl.plan(node.name, preparation.profile, facts.of(live), facts.of(file), host)
+
+
+def _size(preparation: Preparation, found: memory.Memory) -> HostSize:
+    return preparation.site.target.size(found.processors, found.total_kib)
 
 
 # -- programs -----------------------------------------------------------------------------------------------

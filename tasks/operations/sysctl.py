@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from inventory.models.change import Change, Run
 from inventory.models.command import Command
-from inventory.profile import Profile, Rule
+from inventory.models.tuning import HostSize, Rule
+from inventory.profile import Profile
 from tasks.facts.files import FileFact
 from tasks.facts.sysctl import Setting
 from tasks.operations import files
@@ -19,30 +20,19 @@ from tasks.operations.files import Wanted
 PATH = "/etc/sysctl.d/90-safe-harbor.conf"
 
 
-def target(rule: Rule, live: Setting, processors: int) -> str:
-    """The value that the setting shall have: the wanted one, or the higher one that a floor leaves.
-
-    Raises ValueError where a floor meets a value that is no number.
-    """
-    if rule.exact is not None:
-        return rule.exact
-    floor = rule.floor_for(processors)
-    return str(floor if live.number is None else max(floor, live.number))
-
-
-def wanted(profile: Profile, live: Mapping[str, Setting], processors: int) -> Wanted:
+def wanted(profile: Profile, live: Mapping[str, Setting], size: HostSize) -> Wanted:
     """The file that sets the profile at boot."""
     lines = [f"# kernel profile {profile.name}, written by safe-harbor"]
     for rule in profile.sysctls:
-        lines += [f"# {rule.why}", f"{rule.key} = {target(rule, live[rule.key], processors)}"]
+        lines += [f"# {rule.why}", f"{rule.key} = {rule.target(size, live[rule.key].value)}"]
     return Wanted(PATH, ("\n".join(lines) + "\n").encode())
 
 
-def differing(profile: Profile, live: Mapping[str, Setting], processors: int) -> list[tuple[Rule, str]]:
+def differing(profile: Profile, live: Mapping[str, Setting], size: HostSize) -> list[tuple[Rule, str]]:
     """Every rule whose live value is not as it should be, with the value it should have."""
     found = []
     for rule in profile.sysctls:
-        value = target(rule, live[rule.key], processors)
+        value = rule.target(size, live[rule.key].value)
         if live[rule.key].value != value:
             found.append((rule, value))
     return found
@@ -53,13 +43,13 @@ def plan(
     profile: Profile,
     live: Mapping[str, Setting],
     file: Mapping[str, FileFact],
-    processors: int,
+    size: HostSize,
 ) -> list[Change]:
     """The file first, so that a run killed in between is complete after the next boot."""
     changes = files.plan(
-        host, file, (wanted(profile, live, processors),), f"profile {profile.name} outlives a reboot"
+        host, file, (wanted(profile, live, size),), f"profile {profile.name} outlives a reboot"
     )
-    for rule, value in differing(profile, live, processors):
+    for rule, value in differing(profile, live, size):
         setting = live[rule.key]
         if not setting.writable or setting.value is None:
             continue

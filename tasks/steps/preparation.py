@@ -13,7 +13,7 @@ from inventory.errors import BadInput
 from inventory.models.command import Command
 from inventory.models.secret import Secret
 from inventory.models.site import Site
-from inventory.profile import load_profile
+from inventory.profile_files import load_profile
 from tasks.drivers import pki_folder
 from tasks.drivers.ports import Clock, Host
 from tasks.operations.images_archive import Image, control_plane_images, pause_image, write_archive
@@ -31,7 +31,7 @@ def open_preparation(site: Site, clock: Clock) -> Preparation:
     About a second where all is there. Raises BadInput: an unknown profile, a program that is missing or is
     not static, a key that others can read.
     """
-    profile = load_profile(site.profile)
+    profile = load_profile(site.profile, site.profiles)
     folder = site.target.cluster.programs
     programs = _programs(folder)
     archives = {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from inventory.load import load_site
 from inventory.models.site import Site
+from inventory.profile_files import load_profile
 from tasks.drivers.clock import SystemClock
 from tasks.drivers.ports import Clock
 from tasks.ledger import Ledger
@@ -54,7 +55,7 @@ def opened(
 ) -> Iterator[Workplace]:
     """Open the site, or reuse the one that is open in this context, as a subflow does.
 
-    Raises BadInput for a bad site file, LedgerBroken where the trail does not verify.
+    Raises BadInput for a bad site file or kernel profile, LedgerBroken where the trail does not verify.
     """
     path = Path(site_file).resolve()
     outer = _CURRENT.get(None)
@@ -62,6 +63,7 @@ def opened(
         yield outer
         return
     site = load_site(path)
+    load_profile(site.profile, site.profiles)  # a broken one is refused before anything is begun
     clock = SystemClock()
     actor = actor or getpass.getuser()
     site.state.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from inventory.models.secret import Secret
 from inventory.models.site import Site
-from inventory.profile import load_profile
+from inventory.profile_files import load_profile
 from tasks.operations.pki import complete
 from tasks.operations.preparation import LocalFile, Preparation
 

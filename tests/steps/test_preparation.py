@@ -77,7 +77,7 @@ def test_what_is_missing_is_bad_input(declared: Site, spoil: object, message: st
 
 
 def test_an_unknown_profile_and_a_missing_folder_are_bad_input(declared: Site, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no kernel profile is called 'fast'"):
+    with pytest.raises(BadInput, match="there is no kernel profile 'fast'"):
         open_preparation(declared.model_copy(update={"profile": "fast"}), Clock())
     cluster = declared.target.cluster.model_copy(update={"programs": tmp_path / "nowhere"})
     target = declared.target.model_copy(update={"cluster": cluster})

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from inventory.models.cluster import ProxyMode
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
-from inventory.profile import load_profile
+from inventory.profile_files import load_profile
 from tasks.checks.admission.looking import Judged, answers, finding, unseen
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
@@ -44,7 +44,7 @@ def run(context: Admission) -> Iterable[Finding]:
     proxy = context.site.target.cluster.kube_proxy.mode
     minimum = MINIMUM_NFTABLES if proxy is ProxyMode.NFTABLES else MINIMUM
     system = os_release.ask()
-    wanted = modules.ask(load_profile(context.site.profile).modules)
+    wanted = modules.ask(load_profile(context.site.profile, context.site.profiles).modules)
     expected = f"Linux {minimum[0]}.{minimum[1]} or newer with the modules of profile {context.site.profile}"
     for name, facts in answers(context, (system, wanted)).items():
         try:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from inventory.models.finding import Finding, Severity
+from inventory.models.tuning import HostSize
 from inventory.models.verdict import Verdict
-from inventory.profile import Profile, load_profile
+from inventory.profile import Profile
+from inventory.profile_files import load_profile
 from tasks.checks.admission.looking import Judged, answers, finding, unseen
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
@@ -21,14 +23,14 @@ CODE = "TUN-LIVE"
 
 
 def judge(
-    profile: Profile, live: Mapping[str, sysctl.Setting], processors: int, *, loadable: bool = False
+    profile: Profile, live: Mapping[str, sysctl.Setting], size: HostSize, *, loadable: bool = False
 ) -> Judged:
     """Settings that differ and cannot be set here, each with what it has and what it should have.
 
     `loadable`: a module of the profile is yet to be loaded, and will bring settings that are missing now.
     """
     stuck, open_ = [], []
-    for rule, value in differing(profile, live, processors):
+    for rule, value in differing(profile, live, size):
         setting = live[rule.key]
         if setting.value is None and loadable:
             open_.append(rule.key)
@@ -51,16 +53,18 @@ def judge(
 
 def run(context: Admission) -> Iterable[Finding]:
     """Judge every host."""
-    profile = load_profile(context.site.profile)
-    settings, size = sysctl.ask(profile.keys), memory.ask()
+    profile = load_profile(context.site.profile, context.site.profiles)
+    settings, machine = sysctl.ask(profile.keys), memory.ask()
     wanted = modules.ask(profile.modules)
     expected = f"profile {profile.name} can be set"
-    for name, facts in answers(context, (settings, size, wanted)).items():
+    for name, facts in answers(context, (settings, machine, wanted)).items():
         try:
             if isinstance(facts, OutsideError):
                 raise facts
             loadable = modules.State.LOADABLE in facts.of(wanted).values()
-            said = judge(profile, facts.of(settings), facts.of(size).processors, loadable=loadable)
+            found = facts.of(machine)
+            size = context.site.target.size(found.processors, found.total_kib)
+            said = judge(profile, facts.of(settings), size, loadable=loadable)
         except OutsideError as error:
             yield unseen(CODE, name, expected, Severity.MEDIUM, error)
             continue

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.models.command import Shellable
+from inventory.models.tuning import HostSize
 from inventory.models.verdict import Verdict
-from inventory.profile import load_profile
+from inventory.profile_files import load_profile
 from tasks.checks.admission import clock, cpu, kernel, memory, mtu, ports, swap, tuning, unique, virt
 from tasks.checks.context import Admission
 from tasks.checks.registry import in_group, judge
@@ -33,6 +34,7 @@ from tests.operations.places import site
 
 SYSTEM = System("debian", "12", "Debian GNU/Linux 12", "6.1.0-18-amd64", "x86_64")
 PROFILE = load_profile("article-2016")
+SIZE = HostSize(2, 4 << 20, 110, 3)
 
 
 class Clock:
@@ -204,13 +206,13 @@ def settings(value: str | None, *, writable: bool) -> dict[str, Setting]:
 
 
 def test_what_cannot_be_set_live_is_shown_and_never_hidden() -> None:
-    assert tuning.judge(PROFILE, settings("1", writable=True), 2).observed.startswith(
+    assert tuning.judge(PROFILE, settings("1", writable=True), SIZE).observed.startswith(
         "6 to be set by prepare"
     )
-    stuck = tuning.judge(PROFILE, settings("1", writable=False), 2)
+    stuck = tuning.judge(PROFILE, settings("1", writable=False), SIZE)
     assert stuck.verdict is Verdict.WARN
     assert "net.netfilter.nf_conntrack_max is 1 and read-only (wanted 131072)" in stuck.observed
-    missing = tuning.judge(PROFILE, settings(None, writable=False), 2)
+    missing = tuning.judge(PROFILE, settings(None, writable=False), SIZE)
     assert missing.verdict is Verdict.WARN
     assert "net.ipv4.ip_forward does not exist here (wanted 1)" in missing.observed
-    assert tuning.judge(PROFILE, settings(None, writable=False), 2, loadable=True).verdict is Verdict.PASS
+    assert tuning.judge(PROFILE, settings(None, writable=False), SIZE, loadable=True).verdict is Verdict.PASS
