@@ -19,6 +19,7 @@ PACKAGES = {
     "iproute2": "ip",
     "iptables": "iptables",
     "ethtool": "ethtool",
+    "nftables": "nft",
     "conntrack": "conntrack",
     "runc": "runc",
     "socat": "socat",

@@ -10,6 +10,14 @@ from dataclasses import dataclass
 from inventory.models.command import Command, Script
 from tasks.facts.asked import Asked
 
+# kube-proxy 1.25, pkg/proxy/userspace; releases from 1.26 on neither use nor remove them.
+USERSPACE_CHAINS = (
+    "KUBE-PORTALS-CONTAINER",
+    "KUBE-PORTALS-HOST",
+    "KUBE-NODEPORT-CONTAINER",
+    "KUBE-NODEPORT-HOST",
+    "KUBE-NODEPORT-NON-LOCAL",
+)
 _SERVICE = re.compile(r"^(?P<service>\S+/\S+) cluster IP$")
 
 
@@ -31,6 +39,13 @@ class Rules:
         """Where a chain's rules jump to, in order."""
         rules = self.chain(table, chain) or ()
         return tuple(rule[rule.index("-j") + 1] for rule in rules if "-j" in rule[:-1])
+
+    def userspace(self) -> Mapping[str, tuple[str, ...]]:
+        """Per table, the chains of kube-proxy's userspace mode; a table without any is left out."""
+        found = {
+            table: tuple(c for c in USERSPACE_CHAINS if c in chains) for table, chains in self.tables.items()
+        }
+        return {table: chains for table, chains in found.items() if chains}
 
     def endpoints(self) -> Mapping[str, frozenset[str]]:
         """kube-proxy in iptables mode: `namespace/name:port` -> its endpoints as `address:port`.

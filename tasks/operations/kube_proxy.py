@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inventory.errors import BadInput
-from inventory.models.change import Change
+from inventory.models.change import Change, Run
 from inventory.models.cluster import Cluster, KubeProxy, Node
+from inventory.models.command import Script
 from inventory.models.secret import Secret
-from tasks.facts import sysctl
+from tasks.facts import iptables, sysctl
 from tasks.facts.asked import Asked
 from tasks.facts.gather import Facts
 from tasks.operations import units
@@ -42,6 +43,19 @@ RestartSec=2
 
 [Install]
 WantedBy=multi-user.target
+"""
+
+# $1... TABLE/CHAIN. First nothing jumps there any more, then the chains are emptied and deleted.
+_REMOVE_USERSPACE = """
+set -e
+for each do
+  table=${each%%/*} chain=${each#*/}
+  iptables-save -t "$table" | sed -n "s/^-A \\(.* -j $chain\\)\\$/-D \\1/p" | while read -r rule; do
+    printf '*%s\\n%s\\nCOMMIT\\n' "$table" "$rule" | iptables-restore --noflush
+  done
+done
+for each do iptables -t "${each%%/*}" -F "${each#*/}"; done
+for each do iptables -t "${each%%/*}" -X "${each#*/}"; done
 """
 
 
@@ -146,14 +160,39 @@ def questions() -> tuple[Asked[Any], ...]:
     empty = units.Service(
         UNIT, "", tuple(Wanted(f"{FOLDER}/{name}", b"") for name in ("kubeconfig", "token"))
     )
-    return (*units.asked(empty), sysctl.ask([CONNTRACK_MAX]))
+    return (*units.asked(empty), sysctl.ask([CONNTRACK_MAX]), iptables.ask())
 
 
 def plan_node(node: Node, cluster: Cluster, server: str, token: Secret, facts: Facts) -> list[Change]:
     """kube-proxy's changes on this node."""
     setting = facts.of(sysctl.ask([CONNTRACK_MAX]))[CONNTRACK_MAX]
     wanted = service(node, cluster, server, token, conntrack_writable=setting.writable)
-    return units.plan(node.name, facts, wanted, f"Services in {cluster.kube_proxy.mode} mode")
+    return [
+        *units.plan(node.name, facts, wanted, f"Services in {cluster.kube_proxy.mode} mode"),
+        *plan_userspace_removal(node.name, facts.of(iptables.ask())),
+    ]
+
+
+def plan_userspace_removal(host: str, rules: iptables.Rules) -> list[Change]:
+    """What an old kube-proxy's userspace mode left in the kernel, once the new one runs.
+
+    From 1.26 on kube-proxy does not know these rules; of iptables and nftables mode it removes the other's
+    itself when it starts.
+    """
+    left = rules.userspace()
+    if not left:
+        return []
+    chains = [f"{table}/{chain}" for table, names in sorted(left.items()) for chain in names]
+    return [
+        Change(
+            host,
+            "rules of kube-proxy's userspace mode",
+            "they redirect Services to a proxy that is gone",
+            ", ".join(chains),
+            "removed",
+            (Run(Script.of(_REMOVE_USERSPACE, *chains)),),
+        )
+    ]
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from inventory.models.change import Change, Run
 from inventory.models.command import Command, Script
 
 # runc runs the containers; the others are used by kubelet, kube-proxy, flannel and the checks.
-NODE = ("runc", "iptables", "conntrack", "ethtool", "iproute2", "socat", "ca-certificates")
+NODE = ("runc", "iptables", "nftables", "conntrack", "ethtool", "iproute2", "socat", "ca-certificates")
 
 _INSTALL = """
 export DEBIAN_FRONTEND=noninteractive

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.facts import conntrack, flannel, iptables, kube_proxy, links, neighbours, probe, routes
+from tasks.facts import conntrack, flannel, iptables, kube_proxy, links, neighbours, nftables, probe, routes
 
 DATA = Path(__file__).parents[1] / "data" / "dataplane"
 
@@ -71,6 +71,33 @@ def test_iptables() -> None:
         iptables.parse("*nat\nhello\n")
 
 
+def test_chains_of_userspace_mode_are_told_from_others() -> None:
+    assert iptables.parse(recorded("iptables.txt")).userspace() == {}
+    left = iptables.parse(recorded("iptables-userspace.txt")).userspace()
+    assert {table: len(chains) for table, chains in left.items()} == {"filter": 1, "nat": 4}
+
+
+def test_the_nftables_table_of_kube_proxy() -> None:
+    found = nftables.parse(recorded("nft-kube-proxy.txt"))
+    assert found.there
+    assert found.endpoints["default/kubernetes:https"] == {"10.199.0.1:6443"}
+    three = {f"10.200.2.{number}:10411" for number in (10, 11, 12)}
+    assert found.endpoints["default/nftables-0"] == three
+    assert not nftables.parse("\n").there
+    with pytest.raises(ValueError, match="table ip kube-proxy"):
+        nftables.parse("table ip nat {\n}\n")
+
+
+def test_endpoints_behind_session_affinity_are_in_the_names_of_their_chains() -> None:
+    chain = "service-ABCD2345-shop/shop/tcp/http"
+    goto = "goto endpoint-QWER7777-shop/shop/tcp/http__10.244.1."
+    text = (
+        f"table ip kube-proxy {{\n\tchain {chain} {{\n\t\tip saddr @affinity-X {goto}5/8080\n"
+        f"\t\tnumgen random mod 2 vmap {{ 0 : {goto}5/8080,\n\t\t\t 1 : {goto}6/8080 }}\n\t}}\n}}\n"
+    )
+    assert nftables.parse(text).endpoints == {"shop/shop:http": {"10.244.1.5:8080", "10.244.1.6:8080"}}
+
+
 def test_iptables_variants() -> None:
     assert iptables.parse_variants(recorded("variants.txt")) == {"legacy": 0, "nft": 79}
     with pytest.raises(ValueError, match="legacy and nft"):
@@ -97,8 +124,9 @@ def test_conntrack_sums_the_processors_in_hexadecimal() -> None:
 def test_no_restore_failure_is_told_from_no_answer() -> None:
     text = recorded("proxy-metrics.txt")
     assert kube_proxy.restore_failures(text) == 0
-    counted = f'{kube_proxy.RESTORE_FAILURES}{{ip_family="IPv4"}} 3\n'
-    assert kube_proxy.restore_failures(text + counted + counted.replace("IPv4", "IPv6")) == 6
+    for name in kube_proxy.RESTORE_FAILURES:
+        counted = f'{name}{{ip_family="IPv4"}} 3\n'
+        assert kube_proxy.restore_failures(text + counted + counted.replace("IPv4", "IPv6")) == 6
     with pytest.raises(KeyError):
         kube_proxy.restore_failures("# nothing of kube-proxy\n")
 

@@ -17,7 +17,7 @@ from inventory.models.change import PutFile, Run
 from inventory.models.cluster import KubeProxy, Network, ProxyMode
 from inventory.models.secret import Secret
 from tasks.facts import files as file_facts
-from tasks.facts import sysctl
+from tasks.facts import iptables, sysctl
 from tasks.facts.flannel import SubnetEnv, ask_config, ask_subnet
 from tasks.operations import cni, flannel, kube_proxy
 from tests.operations.network_site import facts, files_answer, service_answers, site
@@ -27,6 +27,7 @@ SUBNET = (
     "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.99.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n"
 )
 TOKEN = Secret("ey-token")
+DATA = Path(__file__).parents[1] / "data" / "dataplane"
 SERVER = "https://10.60.0.11:6443"
 
 
@@ -164,14 +165,15 @@ def test_the_conflist_is_planned_until_it_is_the_rendering() -> None:
     )
 
 
-def proxy_facts(declared: Any, *, running: bool, access: str = "ro") -> Any:
+def proxy_facts(declared: Any, *, running: bool, access: str = "ro", rules: str = "") -> Any:
     node = declared.target.nodes[1]
     service = kube_proxy.service(
         node, declared.target.cluster, SERVER, TOKEN, conntrack_writable=access == "rw"
     )
     questions = kube_proxy.questions()
     setting = (sysctl.ask([kube_proxy.CONNTRACK_MAX]), f"{kube_proxy.CONNTRACK_MAX}\t{access}\t262144\n")
-    return node, facts(node.name, *service_answers(service, questions, running=running), setting)
+    answers = (*service_answers(service, questions, running=running), setting, (iptables.ask(), rules))
+    return node, facts(node.name, *answers)
 
 
 def unit_of(changes: Any) -> str:
@@ -207,6 +209,26 @@ def test_kube_proxy_repeats_without_a_change_and_hides_its_token() -> None:
         f"file {kube_proxy.FOLDER}/token",
         "service kube-proxy.service",
     ]
+
+
+def test_rules_of_userspace_mode_are_removed_after_the_new_proxy_has_started() -> None:
+    declared = site()
+    rules = (DATA / "iptables-userspace.txt").read_text()
+    node, bare = proxy_facts(declared, running=False, rules=rules)
+    changes = kube_proxy.plan_node(node, declared.target.cluster, SERVER, TOKEN, bare)
+    assert [change.subject for change in changes][-2:] == [
+        "service kube-proxy.service",
+        "rules of kube-proxy's userspace mode",
+    ]
+    assert changes[-1].before.split(", ") == [
+        "filter/KUBE-NODEPORT-NON-LOCAL",
+        "nat/KUBE-PORTALS-CONTAINER",
+        "nat/KUBE-PORTALS-HOST",
+        "nat/KUBE-NODEPORT-CONTAINER",
+        "nat/KUBE-NODEPORT-HOST",
+    ]
+    of_iptables_mode = iptables.parse((DATA / "iptables.txt").read_text())
+    assert kube_proxy.plan_userspace_removal("oslo-2", of_iptables_mode) == []
 
 
 def test_the_declared_mode_and_masquerade_all_are_flags() -> None:

@@ -1,4 +1,4 @@
-"""KP-ENDPOINTS: each Service's chains on each node lead to exactly its ready endpoints."""
+"""KP-ENDPOINTS: each Service's rules on each node lead to exactly its ready endpoints, in either mode."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, read
 from tasks.checks.registry import Check
 from tasks.drivers.ports import Host
-from tasks.facts import iptables
+from tasks.facts import iptables, nftables
 
 TRIES, PAUSE_S = 4, 1.0  # endpoints may be changing at the moment of the question
 LINE = Line(
     "KP-ENDPOINTS",
-    "per Service, the KUBE-SEP chains are its ready EndpointSlice addresses",
+    "per Service, the addresses that kube-proxy's rules lead to are its ready EndpointSlice addresses",
     Severity.CRITICAL,
 )
 
@@ -53,13 +53,18 @@ def expected_endpoints(context: DataPlane) -> dict[str, frozenset[str]]:
 
 def run(context: DataPlane) -> list[Finding]:
     """One finding a node, naming the Services that differ."""
-    if context.site.target.cluster.kube_proxy.mode is not ProxyMode.IPTABLES:
-        what = "the declared mode has no KUBE-SEP chains"
-        return [LINE.says(Verdict.NODATA, "site", what, (), "compare the sets of `nft list ruleset` by hand")]
+    mode = context.site.target.cluster.kube_proxy.mode
+
+    def routed(host: Host) -> tuple[Mapping[str, frozenset[str]], Evidence]:
+        if mode is ProxyMode.IPTABLES:
+            rules, evidence = read(context, host, iptables.ask())
+            return rules.endpoints(), evidence
+        table, evidence = read(context, host, nftables.ask())
+        return {name: ends for name, ends in table.endpoints.items() if ends}, evidence
 
     def look(host: Host) -> tuple[list[str], int, Evidence]:
-        rules, evidence = read(context, host, iptables.ask())
-        wanted, found = expected_endpoints(context), rules.endpoints()
+        found, evidence = routed(host)
+        wanted = expected_endpoints(context)
         wrong = [
             f"{service}: {sorted(found.get(service, ()))} instead of {sorted(wanted.get(service, ()))}"
             for service in sorted(wanted.keys() | found.keys())

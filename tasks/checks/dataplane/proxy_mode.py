@@ -12,13 +12,14 @@ from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, ask, node_probe_of, read
 from tasks.checks.registry import Check
 from tasks.drivers.ports import Host
-from tasks.facts import iptables
+from tasks.facts import iptables, nftables
 from tasks.facts.kube_proxy import METRICS
 from tasks.facts.probe import parse_got
 
 LINE = Line(
     "KP-MODE",
-    "/proxyMode as declared; in iptables mode KUBE-SVC and KUBE-SEP chains, and no KUBE-PORTALS-CONTAINER",
+    "/proxyMode as declared, its own rules (KUBE-SVC and KUBE-SEP chains, or the nftables table kube-proxy), "
+    "and those of no other mode",
     Severity.CRITICAL,
 )
 
@@ -31,17 +32,20 @@ def run(context: DataPlane) -> list[Finding]:
         got, of_mode = ask(context, node_probe_of(context, node), ["get", f"{METRICS}/proxyMode"], parse_got)
         rules, of_rules = read(context, host, iptables.ask())
         services, endpoints = len(rules.chains("KUBE-SVC-")), len(rules.chains("KUBE-SEP-"))
-        portals = bool(rules.chains("KUBE-PORTALS-"))
-        good = got.body == mode and not portals
-        if mode is ProxyMode.IPTABLES:
-            good = good and services > 0 and endpoints > 0
+        table, of_table = read(context, host, nftables.ask())
+        chains, left = services > 0 and endpoints > 0, sum(map(len, rules.userspace().values()))
+        own = (chains, table.there) if mode is ProxyMode.IPTABLES else (table.there, chains)
+        good = got.body == mode and own == (True, False) and not left
         what = (
             f"/proxyMode {got.body or got.error}, {services} KUBE-SVC, {endpoints} KUBE-SEP"
-            f"{', KUBE-PORTALS of userspace mode' if portals else ''}"
+            f"{f', an nftables table with {len(table.endpoints)} Services' if table.there else ''}"
+            f"{f', {left} chains of userspace mode' if left else ''}"
         )
-        remedy = f"ssh {node.name} 'kube-proxy --cleanup; systemctl restart kube-proxy'"
+        remedy = (
+            "run network again: it starts kube-proxy in the declared mode, and removes what userspace left"
+        )
         verdict = Verdict.PASS if good else Verdict.FAIL
-        return LINE.says(verdict, node.name, what, (of_mode, of_rules), remedy)
+        return LINE.says(verdict, node.name, what, (of_mode, of_rules, of_table), remedy)
 
     return LINE.on_each(context, judge)
 

@@ -13,7 +13,7 @@ from tasks.facts.kube_proxy import METRICS, RESTORE_FAILURES, restore_failures
 from tasks.facts.probe import parse_got
 
 WATCH_S = 3.0
-LINE = Line("KP-RESTORE", f"{RESTORE_FAILURES} does not rise")
+LINE = Line("KP-RESTORE", f"{' or '.join(RESTORE_FAILURES)}: it does not rise")
 
 
 def run(context: DataPlane) -> list[Finding]:
@@ -34,7 +34,7 @@ def run(context: DataPlane) -> list[Finding]:
         context.clock.sleep(WATCH_S)
         second, again = count(node)
         what = f"{first} failed since kube-proxy started, {second - first} of them in the last {WATCH_S:g} s"
-        remedy = f"ssh {host.name} journalctl -u kube-proxy | grep -A5 iptables-restore"
+        remedy = f"ssh {host.name} journalctl -u kube-proxy | grep -i -A5 -e iptables-restore -e nftables"
         verdict = Verdict.FAIL if second > first else Verdict.WARN
         return LINE.says(verdict, node.name, what, (evidence, again), remedy)
 

@@ -15,7 +15,18 @@ from tasks.checks.context import DataPlane
 from tasks.checks.registry import in_group, judge
 from tasks.drivers.errors import HostUnreachable
 from tasks.drivers.ports import Output
-from tasks.facts import conntrack, cpu, flannel, iptables, links, neighbours, routes, sysctl, virtualization
+from tasks.facts import (
+    conntrack,
+    cpu,
+    flannel,
+    iptables,
+    links,
+    neighbours,
+    nftables,
+    routes,
+    sysctl,
+    virtualization,
+)
 from tasks.facts.asked import Asked
 from tests.networks.cluster import MemoryKube, StillClock, pod, said
 from tests.operations.network_site import site
@@ -65,6 +76,7 @@ class Host:
             (neighbours.ask_neighbours("flannel.1"), recorded("neighbours.txt")),
             (neighbours.ask_forwarding("flannel.1"), recorded("forwarding.txt")),
             (iptables.ask(), recorded("iptables.txt")),
+            (nftables.ask(), ""),
             (iptables.ask_variants(), recorded("variants.txt")),
             (conntrack.ask(), recorded("conntrack.txt")),
             (cpu.ask(1.0), "cpu 10 0 10 80 0 0 0 0 0 0\ncpu 30 0 30 240 0 0 0 1 0 0\n"),

@@ -11,7 +11,7 @@ from inventory.models.cluster import KubeProxy, Network, ProxyMode
 from inventory.models.command import Command
 from inventory.models.verdict import Verdict
 from tasks.checks.registry import in_group
-from tasks.facts import conntrack, cpu, flannel, iptables, links, neighbours, routes, sysctl
+from tasks.facts import conntrack, cpu, flannel, iptables, links, neighbours, nftables, routes, sysctl
 from tests.checks.dataplane import plane
 from tests.checks.dataplane.plane import (
     SUBJECT,
@@ -133,6 +133,7 @@ SPOILED: list[tuple[str, str, dict[str, Any]]] = [
         {"pods": {"proxyMode": {"status": 200, "body": "userspace", "error": ""}}},
     ),
     ("KP-MODE", "left-overs", {"host": edited(iptables.ask(), "iptables.txt", ":KUBE-SERVICES ", PORTALS)}),
+    ("KP-MODE", "two modes", {"host": says(nftables.ask(), "table ip kube-proxy {\n}\n")}),
     ("KP-MODE", "no chains", {"host": says(iptables.ask(), "*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n")}),
     ("KP-HEALTH", "stale rules", {"pods": {"healthz": {"status": 503, "body": "", "error": ""}}}),
     (
@@ -274,11 +275,6 @@ def test_direct_routes_take_the_place_of_the_overlay() -> None:
     assert verdict(judged("FL-PEERS", host=host)) is Verdict.FAIL
 
 
-def test_chains_of_another_mode_are_not_judged() -> None:
-    findings = judged("KP-ENDPOINTS", proxy=KubeProxy(mode=ProxyMode.NFTABLES))
-    assert [finding.verdict for finding in findings] == [Verdict.NODATA]
-
-
 HOST_GW, BGP = Network(kind="flannel_host_gw"), Network(kind="bgp")
 NO_LINK = edited(links.ask(), "links.txt", '"flannel.1"', '"other"')
 
@@ -323,3 +319,34 @@ def test_of_another_network_than_flannel_nothing_is_said_to_pass(code: str) -> N
     (finding,) = judged(code, network=Network(kind="calico"))
     assert (finding.subject, finding.verdict) == ("site", Verdict.WARN)
     assert "calico" in finding.observed
+
+
+def nft_table() -> str:
+    """The recorded endpoints as kube-proxy writes them in nftables mode."""
+    lines = ["table ip kube-proxy {"]
+    for name, ends in iptables.parse(recorded("iptables.txt")).endpoints().items():
+        service, _, port = name.partition(":")
+        pairs = ", ".join(f"{n} : {end.replace(':', ' . ')}" for n, end in enumerate(sorted(ends)))
+        lines.append(f"\tchain service-ABCD2345-{service}/tcp/{port} {{")
+        lines.append(f"\t\tdnat ip addr . port to numgen random mod {len(ends)} map {{ {pairs} }}\n\t}}")
+    return "\n".join([*lines, "}\n"])
+
+
+@pytest.mark.parametrize(
+    ("code", "table", "rules", "expected"),
+    [
+        ("KP-ENDPOINTS", nft_table(), None, Verdict.PASS),
+        ("KP-ENDPOINTS", nft_table().replace("10.60.0.11", "10.60.0.99"), None, Verdict.FAIL),
+        ("KP-ENDPOINTS", "", None, Verdict.FAIL),
+        ("KP-MODE", nft_table(), "*nat\nCOMMIT\n", Verdict.PASS),
+        ("KP-MODE", nft_table(), None, Verdict.FAIL),  # the chains of iptables mode are there, too
+        ("KP-MODE", "", "*nat\nCOMMIT\n", Verdict.FAIL),
+    ],
+)
+def test_nftables_mode_is_judged_by_its_own_rules(
+    code: str, table: str, rules: str | None, expected: Verdict
+) -> None:
+    host = says(nftables.ask(), table) | ({} if rules is None else says(iptables.ask(), rules))
+    pods = {"proxyMode": {"status": 200, "body": "nftables", "error": ""}}
+    found = judged(code, host=host, pods=pods, proxy=KubeProxy(mode=ProxyMode.NFTABLES))
+    assert verdict(found) is expected
