@@ -5,13 +5,15 @@ Two kubeconfigs come of it (0600, in the site folder): the lead's, and one of a 
 
 from __future__ import annotations
 
+import secrets
 import time
 from pathlib import Path
 
+from inventory.models.secret import Secret
 from rehearsal import cgroups, node_root, nodes
 from rehearsal.parts_list import MULTI_CALL
 from rehearsal.plan import Machine, Plan
-from rehearsal.source_files import IMAGES, WORK, HostFacts, files, links, started_at_boot, units
+from rehearsal.source_files import IMAGES, WORK, Admittance, HostFacts, NodeFile, files, links, units
 from rehearsal.source_pki import ClusterAuthority
 from rehearsal.state import State
 from tasks.drivers.errors import ServiceFailed
@@ -34,7 +36,7 @@ def onlooker_kubeconfig(plan: Plan) -> Path:
 
 
 def start(plan: Plan, state: State, programs: Path) -> None:
-    """Boot the AWS side's nodes with the cluster in them; `await_api` and `await_ready` wait for it.
+    """Boot the AWS side's nodes with the cluster in them; `await_ready` waits for it.
 
     `programs` holds the parts. Nothing is done where the nodes run already: they keep their authority.
     Raises BadInput where a program of an image is not static.
@@ -47,9 +49,13 @@ def start(plan: Plan, state: State, programs: Path) -> None:
     authority.kubeconfig(onlooker_kubeconfig(plan), server, "onlooker")
     archives = write_archives(plan, programs)
     facts = host_facts()
+    token = Secret(f"{secrets.token_hex(3)}.{secrets.token_hex(8)}")  # kubeadm's form: 6 and 16 digits
 
     def furnish(machine: Machine, root: Path) -> None:
-        _furnish(plan, machine, root, authority, facts)
+        _furnish(
+            plan, machine, root, authority, files(plan, machine, facts, Admittance(token, authority.hash))
+        )
+        _enable(root, units(plan, machine, facts))
 
     control_plane, workers = plan.aws_nodes[:1], plan.aws_nodes[1:]
     for machines, archive in ((control_plane, archives[0]), (workers, archives[1])):
@@ -70,35 +76,47 @@ def write_archives(plan: Plan, programs: Path) -> tuple[Path, Path]:
     return made
 
 
-def await_api(plan: Plan, state: State, within_s: float = 60.0) -> None:
-    """Wait until the API server takes orders. Raises ServiceFailed with the end of kubeadm's log."""
-    _await(plan, state, "api", within_s)
-
-
 def await_ready(plan: Plan, state: State, within_s: float = 60.0) -> None:
-    """Wait until every node of the cluster is Ready. Raises ServiceFailed."""
-    _await(plan, state, "ready", within_s)
-
-
-def _await(plan: Plan, state: State, mark: str, within_s: float) -> None:
-    machine = plan.aws_nodes[0]
-    work = node_root.folder(plan, machine) / "root" / WORK.lstrip("/")
+    """Wait until every node of the cluster is Ready. Raises ServiceFailed with the end of kubeadm's log."""
     end = time.monotonic() + within_s
-    while not (work / mark).exists():
-        late = time.monotonic() > end
-        if late or (work / "failed").exists() or not state.process(machine.name).alive():
-            log = work / "cluster.log"
-            said = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
-            why = f"is not {mark} after {within_s:.0f} s" if late else "did not come up"
-            raise ServiceFailed("the source cluster", f"{why}\n{said or state.log_tail(machine.name)}")
+    while not (_work(plan, plan.aws_nodes[0]) / "ready").exists():
+        for machine in plan.aws_nodes:
+            if (_work(plan, machine) / "failed").exists() or not state.process(machine.name).alive():
+                raise ServiceFailed(
+                    "the source cluster", f"{machine.name} did not come up\n{_said(plan, state, machine)}"
+                )
+        if time.monotonic() > end:
+            logs = "\n".join(f"{each.name}:\n{_said(plan, state, each)}" for each in plan.aws_nodes)
+            raise ServiceFailed("the source cluster", f"is not ready after {within_s:.0f} s\n{logs}")
         time.sleep(0.1)
 
 
-def _furnish(plan: Plan, machine: Machine, root: Path, authority: ClusterAuthority, facts: HostFacts) -> None:
-    control_plane = machine == plan.aws_nodes[0]
-    for file in files(plan, machine, facts):
+def _work(plan: Plan, machine: Machine) -> Path:
+    return node_root.folder(plan, machine) / "root" / WORK.lstrip("/")
+
+
+def _said(plan: Plan, state: State, machine: Machine) -> str:
+    log = _work(plan, machine) / "cluster.log"
+    said = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
+    return said or state.log_tail(machine.name)
+
+
+def _enable(root: Path, made: dict[str, str]) -> None:
+    folder = root / "etc/systemd/system"
+    for name, text in made.items():
+        (folder / f"{name}.service").write_text(text)
+        (folder / "multi-user.target.wants" / f"{name}.service").symlink_to(
+            f"/etc/systemd/system/{name}.service"
+        )
+
+
+def _furnish(
+    plan: Plan, machine: Machine, root: Path, authority: ClusterAuthority, texts: tuple[NodeFile, ...]
+) -> None:
+    for file in texts:
         path = root / file.path.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(file.mode)
         path.write_text(file.text)
         path.chmod(file.mode)
     for link, target in links(MULTI_CALL).items():
@@ -106,25 +124,14 @@ def _furnish(plan: Plan, machine: Machine, root: Path, authority: ClusterAuthori
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         path.symlink_to(target)
-    made = units(plan, machine, facts)
-    folder = root / "etc/systemd/system"
-    for name, text in made.items():
-        (folder / f"{name}.service").write_text(text)
-    for name in started_at_boot(plan, machine, tuple(made)):
-        (folder / "multi-user.target.wants" / f"{name}.service").symlink_to(
-            f"/etc/systemd/system/{name}.service"
-        )
     kubernetes = root / "etc/kubernetes"
     inside = f"https://{plan.aws_nodes[0].address}:{plan.api_port}"
     authority.kubeconfig(kubernetes / "kube-proxy.kubeconfig", inside, "system:kube-proxy")
     authority.kubeconfig(kubernetes / "flannel.kubeconfig", inside, "flannel")
-    if control_plane:
+    if machine == plan.aws_nodes[0]:
         authority.write(kubernetes / "pki")
     else:
-        (kubernetes / "pki").mkdir(parents=True, exist_ok=True)
-        (kubernetes / "pki/ca.crt").write_bytes(authority.issued.certificate)
-        user = f"system:node:{machine.name}"
-        authority.kubeconfig(kubernetes / "kubelet.conf", inside, user, "system:nodes")
+        (kubernetes / "known-ca.crt").write_bytes(authority.issued.certificate)
     registry = plan.registry_host
     trust = root / "etc/containerd/certs.d" / registry / "hosts.toml"
     trust.parent.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ PACKAGES = {
     "conntrack": "conntrack",
     "runc": "runc",
     "socat": "socat",
+    "curl": "curl",
     "kmod": "modprobe",
     "ca-certificates": "update-ca-certificates",
     "haproxy": "haproxy",

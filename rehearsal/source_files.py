@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from inventory.models.secret import Secret
 from rehearsal.plan import Machine, Plan
 
 PROGRAMS = "/opt/safe-harbor/bin"
@@ -19,6 +20,9 @@ IMAGES = "/opt/safe-harbor/images.tar"
 SOCKET = "unix:///run/containerd/containerd.sock"
 WORK = "/var/lib/rehearsal"
 MULTI_CALL = "kubernetes"
+KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"  # kubeadm writes it: a node that has it is in the cluster
+KUBEADM_CONFIG = "/etc/kubernetes/rehearsal.yaml"
+TOKEN_LIFE = "15m0s"  # noqa: S105 - how long it lives, not the token
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,14 @@ class HostFacts:
 
     cgroup_version: int
     may_raise_limits: bool  # CAP_SYS_RESOURCE
+
+
+@dataclass(frozen=True)
+class Admittance:
+    """How a worker gets in: kubeadm's bootstrap token, and by which key it knows the cluster (sha256:HEX)."""
+
+    token: Secret
+    ca_hash: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ def links(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def units(plan: Plan, machine: Machine, facts: HostFacts) -> dict[str, str]:
-    """The units that a node starts at boot (kubelet on the control plane is started by kubeadm)."""
+    """The units that a node starts at boot. kubeadm starts kubelet the first time."""
     api = f"{plan.aws_nodes[0].address} {plan.api_port}"
     # Tells "too many files" from "fine": kube-proxy's userspace mode raises RLIMIT_NOFILE or ends. Where the
     # machine forbids raising it, the call answers success and the limit stays.
@@ -72,10 +84,12 @@ def units(plan: Plan, machine: Machine, facts: HostFacts) -> dict[str, str]:
         "kubelet": _service(
             "kubelet",
             "EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env\n"
-            "ExecStart=/usr/local/bin/kubelet --config=/var/lib/kubelet/config.yaml"
+            f"ExecStart=/usr/local/bin/kubelet --config={KUBELET_CONFIG}"
+            " --bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf"
             f" --kubeconfig=/etc/kubernetes/kubelet.conf --node-ip={machine.address}\n"
             "Restart=always\nRestartSec=1\nKillMode=process\n",
             after="containerd.service rehearsal-images.service",
+            only_if=KUBELET_CONFIG,
         ),
         "flanneld": _service(
             "flanneld",
@@ -106,18 +120,20 @@ def units(plan: Plan, machine: Machine, facts: HostFacts) -> dict[str, str]:
             "kubeadm init",
             "ExecStart=/usr/local/sbin/raise-cluster\nTimeoutStartSec=180\n" + _ONCE,
             after="containerd.service etcd.service rehearsal-images.service",
+            only_if=f"!{KUBELET_CONFIG}",
+        )
+    else:
+        made["rehearsal-cluster"] = _service(
+            "kubeadm join",
+            "ExecStart=/usr/local/sbin/join-cluster\nTimeoutStartSec=180\n" + _ONCE,
+            after="containerd.service rehearsal-images.service rehearsal-api.service",
+            only_if=f"!{KUBELET_CONFIG}",
         )
     return made
 
 
-def started_at_boot(plan: Plan, machine: Machine, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Which of a node's units are enabled."""
-    control_plane = machine == plan.aws_nodes[0]
-    return tuple(name for name in names if not (control_plane and name == "kubelet"))
-
-
-def files(plan: Plan, machine: Machine, facts: HostFacts) -> tuple[NodeFile, ...]:
-    """The files of a node, without certificates and units."""
+def files(plan: Plan, machine: Machine, facts: HostFacts, admittance: Admittance) -> tuple[NodeFile, ...]:
+    """The files of a node, without certificates and units. Those that hold the token are 0600."""
     made = [
         NodeFile("/etc/containerd/config.toml", containerd_config(facts)),
         NodeFile("/etc/kubernetes/kube-proxy.yaml", _yaml(kube_proxy_config(plan, machine))),
@@ -130,18 +146,22 @@ def files(plan: Plan, machine: Machine, facts: HostFacts) -> tuple[NodeFile, ...
         NodeFile(f"{WORK}/README", "What the rehearsal did in this node while it booted.\n"),
     ]
     if machine == plan.aws_nodes[0]:
-        documents = [cluster_config(plan), init_config(plan), kubelet_config(facts)]
+        documents = [cluster_config(plan), init_config(plan, admittance), kubelet_config(facts)]
         workers = " ".join(f"node/{node.name}" for node in plan.aws_nodes)
         made += [
-            NodeFile("/etc/kubernetes/rehearsal.yaml", yaml.safe_dump_all(documents, sort_keys=False)),
+            NodeFile(KUBEADM_CONFIG, yaml.safe_dump_all(documents, sort_keys=False), 0o600),
             NodeFile(
                 "/etc/kubernetes/rehearsal-rbac.yaml",
-                yaml.safe_dump_all([*flannel_rights(), exec_right()], sort_keys=False),
+                yaml.safe_dump_all(flannel_rights(), sort_keys=False),
             ),
             NodeFile("/usr/local/sbin/raise-cluster", _RAISE_CLUSTER.replace("@NODES@", workers), 0o755),
         ]
     else:
-        made.append(NodeFile("/var/lib/kubelet/config.yaml", _yaml(kubelet_config(facts))))
+        api = f"https://{plan.aws_nodes[0].address}:{plan.api_port}"
+        made += [
+            NodeFile(KUBEADM_CONFIG, _yaml(join_config(plan, machine, admittance)), 0o600),
+            NodeFile("/usr/local/sbin/join-cluster", _JOIN_CLUSTER.replace("@API@", api), 0o755),
+        ]
     return tuple(made)
 
 
@@ -192,15 +212,43 @@ def cluster_config(plan: Plan) -> dict[str, Any]:
     }
 
 
-def init_config(plan: Plan) -> dict[str, Any]:
+def init_config(plan: Plan, admittance: Admittance) -> dict[str, Any]:
     """kubeadm's InitConfiguration for the control plane's node."""
     machine = plan.aws_nodes[0]
     return {
         "apiVersion": "kubeadm.k8s.io/v1beta4",
         "kind": "InitConfiguration",
+        "bootstrapTokens": [
+            {
+                "token": admittance.token.reveal(),
+                "ttl": TOKEN_LIFE,
+                "usages": ["signing", "authentication"],
+                "groups": ["system:bootstrappers:kubeadm:default-node-token"],
+            }
+        ],
         "localAPIEndpoint": {"advertiseAddress": machine.address, "bindPort": plan.api_port},
-        "nodeRegistration": {"name": machine.name, "criSocket": SOCKET, "imagePullPolicy": "Never"},
+        "nodeRegistration": _registration(machine),
     }
+
+
+def join_config(plan: Plan, machine: Machine, admittance: Admittance) -> dict[str, Any]:
+    """kubeadm's JoinConfiguration for a worker."""
+    return {
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "kind": "JoinConfiguration",
+        "discovery": {
+            "bootstrapToken": {
+                "apiServerEndpoint": f"{plan.aws_nodes[0].address}:{plan.api_port}",
+                "token": admittance.token.reveal(),
+                "caCertHashes": [admittance.ca_hash],
+            }
+        },
+        "nodeRegistration": _registration(machine),
+    }
+
+
+def _registration(machine: Machine) -> dict[str, Any]:
+    return {"name": machine.name, "criSocket": SOCKET, "imagePullPolicy": "Never"}
 
 
 def kube_proxy_config(plan: Plan, machine: Machine) -> dict[str, Any]:
@@ -265,30 +313,19 @@ def flannel_rights() -> list[dict[str, Any]]:
     ]
 
 
-def exec_right() -> dict[str, Any]:
-    """The API server may ask kubelets, for exec and logs; kubeadm grants it in the phase that is skipped."""
-    group = "rbac.authorization.k8s.io"
-    return {
-        "apiVersion": f"{group}/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": "kubeadm:apiserver-kubelet-client"},
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "system:kubelet-api-admin"},
-        "subjects": [{"apiGroup": group, "kind": "User", "name": "kube-apiserver-kubelet-client"}],
-    }
-
-
 def _yaml(document: dict[str, Any]) -> str:
     return yaml.safe_dump(document, sort_keys=False)
 
 
-def _service(description: str, lines: str, after: str = "") -> str:
+def _service(description: str, lines: str, after: str = "", only_if: str = "") -> str:
     wants = (
         f"Wants={after}\nAfter=rehearsal-node.service {after}\n"
         if after
         else "After=rehearsal-node.service\n"
     )
+    condition = f"ConditionPathExists={only_if}\n" if only_if else ""
     return (
-        f"[Unit]\nDescription={description}\n{wants}StartLimitIntervalSec=0\n\n"
+        f"[Unit]\nDescription={description}\n{wants}StartLimitIntervalSec=0\n{condition}\n"
         f"[Service]\n{lines}\n[Install]\nWantedBy=multi-user.target\n"
     )
 
@@ -319,15 +356,25 @@ END
 mv /etc/cni/net.d/.new /etc/cni/net.d/10-flannel.conflist
 """
 
+# kubeadm asks for cluster-info every 5 s only, so that it is asked when the answer is there.
+_JOIN_CLUSTER = """\
+#!/bin/sh -e
+exec > /var/lib/rehearsal/cluster.log 2>&1
+trap 'code=$?; [ $code = 0 ] || echo $code > /var/lib/rehearsal/failed' EXIT
+until curl --silent --cacert /etc/kubernetes/known-ca.crt \\
+  @API@/api/v1/namespaces/kube-public/configmaps/cluster-info | grep -q jws-kubeconfig; do sleep 0.3; done
+kubeadm join --config /etc/kubernetes/rehearsal.yaml --skip-phases=preflight
+rm /etc/kubernetes/rehearsal.yaml
+"""
+
 _RAISE_CLUSTER = """\
 #!/bin/sh -e
 exec > /var/lib/rehearsal/cluster.log 2>&1
 trap 'code=$?; [ $code = 0 ] || echo $code > /var/lib/rehearsal/failed' EXIT
-kubeadm init --config /etc/kubernetes/rehearsal.yaml \\
-  --skip-phases=preflight,addon/kube-proxy,addon/coredns,bootstrap-token,show-join-command
+kubeadm init --config /etc/kubernetes/rehearsal.yaml --skip-token-print \\
+  --skip-phases=preflight,addon/kube-proxy,addon/coredns,show-join-command
 export KUBECONFIG=/etc/kubernetes/admin.conf
 kubectl apply -f /etc/kubernetes/rehearsal-rbac.yaml
-touch /var/lib/rehearsal/api
 kubectl wait --for=create --timeout=60s @NODES@
 kubectl wait --for=condition=Ready --timeout=60s @NODES@
 touch /var/lib/rehearsal/ready

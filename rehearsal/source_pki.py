@@ -1,7 +1,7 @@
 """The source cluster's certificate authority and client certificates, made before the cluster is.
 
-So that nobody waits for anybody: the workers' kubelets, flanneld and kube-proxy have their certificates when
-the nodes boot, and register in the moment the API server answers. kubeadm takes the authority as it finds it.
+So that nobody waits for anybody: flanneld and kube-proxy have their certificates when the nodes boot, and a
+worker knows beforehand by which key it recognises the cluster. kubeadm takes the authority as it finds it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tasks.operations.pki import public_key_hash
 
 LIFETIME = timedelta(days=30)
 
@@ -42,6 +44,11 @@ class ClusterAuthority:
             .sign(self._key, hashes.SHA256())
         )
         self.issued = Issued(_pem(self._certificate), _key_pem(self._key))
+
+    @property
+    def hash(self) -> str:
+        """By what a joining node knows this authority (see `public_key_hash`)."""
+        return public_key_hash(self.issued.certificate)
 
     def client(self, user: str, group: str = "") -> Issued:
         """A client certificate: Kubernetes reads the user from CN and the group from O."""

@@ -5,13 +5,16 @@ import json
 import pytest
 import yaml
 
+from inventory.models.secret import Secret
 from rehearsal.plan import Plan
-from rehearsal.source_files import HostFacts, files, kubelet_config, links, started_at_boot, units
+from rehearsal.source_files import KUBEADM_CONFIG, Admittance, HostFacts, files, kubelet_config, links, units
 
 PLAN = Plan()
 CONTROL_PLANE, WORKER = PLAN.aws_nodes[:2]
 FREE = HostFacts(cgroup_version=2, may_raise_limits=True)
 BOUND = HostFacts(cgroup_version=1, may_raise_limits=False)
+WORD = "0a1b2c.0123456789abcdef"
+ADMITTANCE = Admittance(Secret(WORD), "sha256:00ff")
 
 
 def test_the_limits_are_only_pretended_where_raising_is_refused() -> None:
@@ -21,7 +24,7 @@ def test_the_limits_are_only_pretended_where_raising_is_refused() -> None:
 
 @pytest.mark.parametrize(("facts", "restricted"), [(FREE, "false"), (BOUND, "true")])
 def test_containerd_is_told_whether_it_may_lower_scores(facts: HostFacts, restricted: str) -> None:
-    made = {file.path: file.text for file in files(PLAN, WORKER, facts)}
+    made = {file.path: file.text for file in files(PLAN, WORKER, facts, ADMITTANCE)}
     assert f"restrict_oom_score_adj = {restricted}" in made["/etc/containerd/config.toml"]
 
 
@@ -32,7 +35,7 @@ def test_kubelet_goes_on_with_cgroup_version_1_only_when_told() -> None:
 
 def test_kube_proxy_is_in_userspace_mode_on_every_node() -> None:
     for machine in PLAN.aws_nodes:
-        made = {file.path: file.text for file in files(PLAN, machine, BOUND)}
+        made = {file.path: file.text for file in files(PLAN, machine, BOUND, ADMITTANCE)}
         config = yaml.safe_load(made["/etc/kubernetes/kube-proxy.yaml"])
         assert config["mode"] == "userspace"
         assert config["hostnameOverride"] == machine.name
@@ -41,19 +44,35 @@ def test_kube_proxy_is_in_userspace_mode_on_every_node() -> None:
 
 
 def test_the_api_server_is_certified_for_its_public_address() -> None:
-    made = {file.path: file.text for file in files(PLAN, CONTROL_PLANE, BOUND)}
-    documents = {each["kind"]: each for each in yaml.safe_load_all(made["/etc/kubernetes/rehearsal.yaml"])}
+    made = {file.path: file.text for file in files(PLAN, CONTROL_PLANE, BOUND, ADMITTANCE)}
+    documents = {each["kind"]: each for each in yaml.safe_load_all(made[KUBEADM_CONFIG])}
     cluster = documents["ClusterConfiguration"]
     assert cluster["apiServer"]["certSANs"] == ["198.18.0.13", "10.40.0.11"]
     assert cluster["networking"] == {"podSubnet": "10.44.0.0/16", "serviceSubnet": "10.45.0.0/16"}
     assert documents["InitConfiguration"]["localAPIEndpoint"]["advertiseAddress"] == "10.40.0.11"
 
 
-def test_kubeadm_starts_kubelet_on_the_control_plane() -> None:
-    for machine, enabled in ((CONTROL_PLANE, False), (WORKER, True)):
-        names = started_at_boot(PLAN, machine, tuple(units(PLAN, machine, BOUND)))
-        assert ("kubelet" in names) is enabled
-    assert "etcd" not in units(PLAN, WORKER, BOUND)
+def test_the_control_plane_is_made_by_init_and_the_workers_join_it() -> None:
+    first, second = (units(PLAN, machine, BOUND) for machine in (CONTROL_PLANE, WORKER))
+    assert "raise-cluster" in first["rehearsal-cluster"]
+    assert "join-cluster" in second["rehearsal-cluster"]
+    assert "etcd" not in second
+    joining = {file.path: file for file in files(PLAN, WORKER, BOUND, ADMITTANCE)}[KUBEADM_CONFIG]
+    found = yaml.safe_load(joining.text)["discovery"]["bootstrapToken"]
+    assert found == {"apiServerEndpoint": "10.40.0.11:6443", "token": WORD, "caCertHashes": ["sha256:00ff"]}
+
+
+def test_a_node_joins_once_and_its_kubelet_starts_at_every_later_boot() -> None:
+    for machine in (CONTROL_PLANE, WORKER):
+        made = units(PLAN, machine, BOUND)
+        assert "ConditionPathExists=!/var/lib/kubelet/config.yaml" in made["rehearsal-cluster"]
+        assert "ConditionPathExists=/var/lib/kubelet/config.yaml" in made["kubelet"]
+
+
+def test_the_token_is_in_private_files_only() -> None:
+    for machine in (CONTROL_PLANE, WORKER):
+        holders = [file for file in files(PLAN, machine, BOUND, ADMITTANCE) if WORD in file.text]
+        assert [(file.path, file.mode) for file in holders] == [(KUBEADM_CONFIG, 0o600)]
 
 
 def test_kube_proxy_is_the_old_release_and_kubelet_the_new() -> None:

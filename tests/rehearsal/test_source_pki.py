@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import stat
 from pathlib import Path
 
 import yaml
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from rehearsal.source_pki import ClusterAuthority
@@ -33,3 +35,10 @@ def test_a_kubeconfig_is_private_and_its_certificate_names_user_and_group(tmp_pa
 def test_the_onlooker_is_in_no_group() -> None:
     certificate = x509.load_pem_x509_certificate(ClusterAuthority().client("onlooker").certificate)
     assert certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME) == []
+
+
+def test_the_authority_is_known_by_the_digest_of_its_public_key() -> None:
+    authority = ClusterAuthority()
+    key = x509.load_pem_x509_certificate(authority.issued.certificate).public_key()
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert authority.hash == f"sha256:{hashlib.sha256(spki).hexdigest()}"
