@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -124,9 +125,30 @@ def _leave_server_up(up: Site, home: Path) -> None:
     os.environ["PREFECT_API_URL"] = api_url
 
 
+def _bring_up_apart(out: Path, ready_parts: Path | None) -> Site:
+    """`rehearse up` in a process of its own, so that what building a site takes (clients of the whole AWS
+    account, image archives: over 100 MB) is gone when the exit begins.
+
+    Raises SystemExit with its exit code: it has said itself what went wrong.
+    """
+    argv = [sys.executable, "-m", "flows.cli", "rehearse", "up", "--json", "--out", str(out)]
+    if ready_parts is not None:
+        argv += ["--parts", str(ready_parts)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            answer, _ = process.communicate()
+        except KeyboardInterrupt:
+            process.wait()  # it was interrupted as well, and is taking down what it made
+            raise
+    if process.returncode != Exit.DONE:
+        raise SystemExit(process.returncode)
+    found = json.loads(answer)
+    return Site(Plan(), Path(found["site_file"]), Path(found["programs"]), found["seconds"])
+
+
 @contextmanager
 def _site(out: Path, ready_parts: Path | None, *, keep: bool) -> Iterator[Site]:
-    up = bring_up(out, ready_parts)
+    up = _bring_up_apart(out, ready_parts)
     try:
         yield up
     finally:

@@ -81,7 +81,8 @@ def up(*, out: Path = Path("build/rehearsal"), parts: Parts = None, json: bool =
 
     site = bring_up(out.resolve(), parts)
     if json:
-        print_json({"site_file": str(site.site_file), "seconds": site.seconds})
+        programs = str(site.programs)
+        print_json({"site_file": str(site.site_file), "programs": programs, "seconds": site.seconds})
     else:
         print("\n".join(how_to_reach(site)))  # noqa: T201 - the answer of the command
     return Exit.DONE

@@ -5,6 +5,9 @@ do not. Each round replays the next piece of the capture, the same piece on both
 discarded and repeated, at most `ATTEMPTS` times, and told in `discarded`; a round that never becomes valid
 is missing, and the gate says inconclusive.
 
+Before the first round each side answers `WARM_UP` requests that nobody judges: caches, connections and a
+database that has just been copied are cold once, and a round that pays for it would widen every bound.
+
 Routes with fewer than `MIN_PER_ROUTE` requests in a round are pooled into `other`, as the gate cannot judge
 them one by one; all requests count in `*`.
 """
@@ -28,8 +31,9 @@ from tasks.replay.routes import OTHER, OVER_ALL
 from tasks.replay.run import Options, Progress, RunResult, run
 from tasks.replay.target_url import Endpoint, endpoint_of
 
-ATTEMPTS = 3
+ATTEMPTS = 5  # a void run says that the generator was disturbed, nothing of the sides
 MIN_PER_ROUTE = 1_000  # what p50 and p95 of a round need
+WARM_UP = 1_000
 SIDES = ("source", "target")
 
 
@@ -84,7 +88,8 @@ class Campaign:
     """All rounds of a comparison, and what they add up to so far.
 
     `endpoints` has `source` and `target`; `requests` a run, at `rate_rps`, `planned` rounds.
-    `on_progress(round, side, requests finished, requests planned)` is called twice a second; what it raises
+    `on_progress(round, side, requests finished, requests planned)` is called twice a second, for the warm-up
+    with round 0; what it raises
     ends the run at once, KeyboardInterrupt from another thread's wish included.
     """
 
@@ -108,6 +113,7 @@ class Campaign:
 
         Raises KeyboardInterrupt where a run was interrupted, and what `run` raises.
         """
+        self._warm_up()
         dice = random.Random(self.seed)  # noqa: S311 - an order for statistics, not a secret
         plans = [self._plan(number) for number in range(self.planned)]
         kept = _kept_routes(plans)
@@ -125,6 +131,7 @@ class Campaign:
             "seed": self.seed,
             "rate_rps": self.rate_rps,
             "requests_per_round": self.requests,
+            "warm_up_requests": min(WARM_UP, self.requests),
             "order": [list(pair.order) for pair in self.pairs],
             "discarded": [item.__dict__ for pair in self.pairs for item in pair.discarded],
             "rounds": [item.__dict__ for pair in self.pairs for item in pair.figures],
@@ -146,6 +153,14 @@ class Campaign:
             },
             "bodies": self.answers.compared(),
         }
+
+    def _warm_up(self) -> None:
+        plan = at_rate(self.capture, self.rate_rps, requests=min(WARM_UP, self.requests), start=0)
+        for side in SIDES:
+            tell = partial(self.on_progress, 0, side)
+            folder = self.out_dir / f"warm-up-{side}"
+            if self.runner(plan, self.endpoints[side], folder, self.options, on_progress=tell).interrupted:
+                raise KeyboardInterrupt
 
     def _plan(self, number: int) -> Plan:
         start = number * self.requests % len(self.capture)

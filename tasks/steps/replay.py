@@ -36,7 +36,8 @@ def replay_rounds(draft: Draft) -> None:
     )
 
     def told(number: int, side: str, done: int, planned: int) -> None:
-        place.progress.step(f"round {number} of at most {rules.rounds}, {side}", done, planned)
+        what = f"round {number} of at most {rules.rounds}" if number else "warm-up"
+        place.progress.step(f"{what}, {side}", done, planned)
 
     campaign.on_progress = told
     verdict = judged_campaign(campaign, place.site.latency)

@@ -17,7 +17,7 @@ from tasks.replay.capture import Capture, Target
 from tasks.replay.figures import Course, by_route, result_of
 from tasks.replay.plan import Plan
 from tasks.replay.records import Records
-from tasks.replay.rounds import Campaign, Pair
+from tasks.replay.rounds import ATTEMPTS, Campaign, Pair
 from tasks.replay.run import Options, RunResult
 from tasks.replay.target_url import Endpoint
 
@@ -81,7 +81,7 @@ def test_a_round_that_cannot_be_run_ends_it_as_inconclusive() -> None:
     judged = judged_campaign(mine, LatencyGate())
     assert judged.verdict == Verdict.INCONCLUSIVE
     assert len(mine.pairs) == 2
-    assert mine.summary()["runs_discarded"] == 3
+    assert mine.summary()["runs_discarded"] == ATTEMPTS
     assert "1 rounds were run of 12" in judged.reasons
 
 

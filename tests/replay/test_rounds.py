@@ -62,17 +62,32 @@ def test_rounds_of_both_sides(campaign: Campaign) -> None:
 
 
 def invalid_first(times: int) -> Callable[..., RunResult]:
-    """A runner whose first runs against the target count as invalid."""
+    """A runner whose first judged runs against the target count as invalid."""
     left = [times]
 
     def runner(plan: Plan, endpoint: Endpoint, out_dir: Path, options: Options, **_: object) -> RunResult:
         result = run(plan, endpoint, out_dir, options)
-        if "target" in out_dir.name and left[0]:
+        if "target" in out_dir.name and "warm-up" not in out_dir.name and left[0]:
             left[0] -= 1
             return replace(result, result={**result.result, "valid": False, "reasons": ["lateness"]})
         return result
 
     return runner
+
+
+def test_both_sides_are_warmed_up_once_and_nobody_judges_it(campaign: Campaign) -> None:
+    folders: list[str] = []
+
+    def runner(plan: Plan, endpoint: Endpoint, out_dir: Path, options: Options, **_: object) -> RunResult:
+        folders.append(out_dir.name)
+        return run(plan, endpoint, out_dir, options)
+
+    short = replace(campaign, requests=90, rate_rps=900, runner=runner)
+    next(short.run_pairs())
+    assert folders[:2] == ["warm-up-source", "warm-up-target"]
+    assert len(folders) == 4
+    assert short.response["source"]["*"].total == 90
+    assert short.rounds_file()["warm_up_requests"] == 90
 
 
 def test_an_invalid_run_is_repeated_and_told(campaign: Campaign) -> None:

@@ -1,0 +1,5 @@
+"""`python -m flows.cli` is `safe-harbor`."""
+
+from flows.cli import main
+
+main()
