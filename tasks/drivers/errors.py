@@ -21,6 +21,10 @@ class HostKeyRefused(OutsideError):
     """The host's key is not the pinned one: stop, somebody else may be answering."""
 
 
+class HostLocked(OutsideError):
+    """Another run is changing the host; its holder is named."""
+
+
 class LoginRefused(OutsideError):
     """The host or service does not take our credentials."""
 

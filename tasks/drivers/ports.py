@@ -58,6 +58,12 @@ class Host(Protocol):
     def put_program(self, path: str, source: Path, sha256: str, *, mode: int = 0o755) -> None:
         """Upload a large file, verified on arrival."""
 
+    def lock(self, holder: str) -> None:
+        """Keep other runs from changing the host until `close`; `holder` is what they are told.
+
+        Raises HostLocked, naming who is changing it, and what `run` raises. A second call is nothing.
+        """
+
     def close(self) -> None:
         """End the connection."""
 

@@ -24,8 +24,7 @@ from inventory.printable import last_line, printable
 from tasks.drivers.compressed import compressed
 from tasks.drivers.errors import CommandFailed, HostUnreachable
 from tasks.drivers.ports import Output
-from tasks.drivers.ssh_connection import said
-from tasks.drivers.ssh_sudo import Sudo
+from tasks.drivers.ssh_link import SshLink
 from tasks.drivers.ssh_way import SshWay
 
 OUTPUT_LIMIT_BYTES = 8 << 20
@@ -65,11 +64,7 @@ class SshHost:
     def __init__(self, node: Node, ssh: Ssh, way: SshWay | None = None) -> None:
         self._node = node
         self._ssh = ssh
-        self._own_way = way is None
-        self._way = way or SshWay(ssh)
-        self._sudo = Sudo(node.name, ssh)
-        self._transport: paramiko.Transport | None = None
-        self._connecting = threading.Lock()
+        self._link = SshLink(node, ssh, way)
 
     @property
     def name(self) -> str:
@@ -78,7 +73,7 @@ class SshHost:
 
     def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
         """See `ports.Host.run`. Raises BadInput as well, where our key file or the pinned key is unusable."""
-        with self._channel() as channel:
+        with self._link.session() as channel:
             return self._converse(channel, command, iter((stdin,)), timeout_s)
 
     def check(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> str:
@@ -97,17 +92,17 @@ class SshHost:
             packed = compressed(source, sha256).open("rb")
         except OSError as error:
             raise BadInput(f"the program cannot be read: {error.strerror}", source) from None
-        with packed, self._channel() as channel:
+        with packed, self._link.session() as channel:
             chunks = iter(lambda: packed.read(_CHUNK), b"")
             self._stdout(command, self._converse(channel, command, chunks, 900.0))
 
+    def lock(self, holder: str) -> None:
+        """See `ports.Host.lock`."""
+        self._link.lock(holder)
+
     def close(self) -> None:
-        """End the connection."""
-        if self._transport is not None:
-            self._transport.close()
-            self._transport = None
-        if self._own_way:
-            self._way.close()
+        """End the connection, and with it the lock."""
+        self._link.close()
 
     def __enter__(self) -> SshHost:
         return self
@@ -121,41 +116,6 @@ class SshHost:
             raise CommandFailed(self.name, f"{_shown(command)} ended with {output.exit_code}: {reason}")
         return output.stdout
 
-    # -- connection ------------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _channel(self) -> Iterator[paramiko.Channel]:
-        channel = None
-        with self._connecting:
-            if self._transport is not None and self._transport.is_active():
-                with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
-                    channel = self._transport.open_session(timeout=self._ssh.connect_timeout_s)
-            if channel is None:
-                self.close()
-                self._transport = self._way.connect(self._node)
-                self._prove(self._transport)
-                channel = self._open(self._transport)
-        try:
-            yield channel
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise HostUnreachable(
-                self.name, f"the connection to {self._node.address} was lost: {said(error)}"
-            ) from None
-        finally:
-            channel.close()
-
-    def _prove(self, transport: paramiko.Transport) -> None:
-        try:
-            self._sudo.prove(transport)
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise HostUnreachable(self.name, f"no session: {said(error)}") from None
-
-    def _open(self, transport: paramiko.Transport) -> paramiko.Channel:
-        try:
-            return transport.open_session(timeout=self._ssh.connect_timeout_s)
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise HostUnreachable(self.name, f"no session: {said(error)}") from None
-
     # -- one command -----------------------------------------------------------------------------------
 
     def _converse(
@@ -164,7 +124,7 @@ class SshHost:
         started = time.monotonic()
         channel.settimeout(timeout_s + _KILL_AFTER_S + _GRACE_S)
         channel.exec_command(self._wrapped(command, timeout_s))
-        fed = itertools.chain((self._sudo.preamble(),), stdin)
+        fed = itertools.chain((self._link.sudo.preamble(),), stdin)
         feeder = threading.Thread(target=_feed, args=(channel, fed), daemon=True)
         feeder.start()
         out, err = bytearray(), bytearray()
@@ -179,8 +139,8 @@ class SshHost:
         if exit_code == -1:
             raise HostUnreachable(self.name, "the connection was lost while a command ran")
         stderr = err.decode("utf-8", "replace")
-        if self._sudo.refused(exit_code, stderr):
-            raise self._sudo.denied(stderr)
+        if self._link.sudo.refused(exit_code, stderr):
+            raise self._link.sudo.denied(stderr)
         return Output(exit_code, out.decode("utf-8", "replace"), stderr, seconds)
 
     def _listen(
@@ -236,7 +196,7 @@ class SshHost:
     def _wrapped(self, command: Shellable, timeout_s: float) -> str:
         limit = ("timeout", "-k", str(_KILL_AFTER_S), f"{timeout_s:.3f}")
         limited = Command.of("env", _PATH, "LC_ALL=C.UTF-8", *limit, "sh", "-c", command.render())
-        return self._sudo.wrapped(limited).render()
+        return self._link.sudo.wrapped(limited).render()
 
     def _out_of_time(self, command: Shellable, timeout_s: float) -> CommandFailed:
         return CommandFailed(

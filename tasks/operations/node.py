@@ -49,6 +49,7 @@ class Phase:
     nodes: Callable[[Preparation], tuple[Node, ...]]
     asked: Callable[[Preparation, Node], Questions]
     plan: Callable[[Preparation, Mapping[str, Facts]], list[Change]]
+    needs_first: bool = False  # whether the first control plane must be there, whichever node it is about
 
 
 def _all(preparation: Preparation) -> tuple[Node, ...]:
@@ -71,10 +72,11 @@ def _each(
     nodes: Callable[[Preparation], tuple[Node, ...]],
     plan: Callable[[Preparation, Node, Facts], Sequence[Change]],
 ) -> Callable[[Preparation, Mapping[str, Facts]], list[Change]]:
-    """A plan that looks at one node at a time."""
+    """A plan that looks at one node at a time; at none that did not answer."""
 
     def planned(preparation: Preparation, facts: Mapping[str, Facts]) -> list[Change]:
-        return [change for node in nodes(preparation) for change in plan(preparation, node, facts[node.name])]
+        answered = [node for node in nodes(preparation) if node.name in facts]
+        return [change for node in answered for change in plan(preparation, node, facts[node.name])]
 
     return planned
 
@@ -240,7 +242,9 @@ def _token_asked(preparation: Preparation, node: Node) -> Questions:
 def _token(preparation: Preparation, facts: Mapping[str, Facts]) -> list[Change]:
     paths, *_ = _kubeadm_asked(preparation, preparation.planes[0])
     waiting = [
-        node.name for node in _others(preparation) if not kubeadm.is_joined(facts[node.name].of(paths))
+        node.name
+        for node in _others(preparation)
+        if node.name in facts and not kubeadm.is_joined(facts[node.name].of(paths))
     ]
     return kubeadm.plan_token(preparation, preparation.planes[0].name, waiting)
 
@@ -262,6 +266,6 @@ PHASES: tuple[Phase, ...] = (
     Phase("kubelet", "kubelet", _all, _kubelet_asked, _each(_all, _kubelet)),
     Phase("authorities", "the cluster's authorities", _planes, _authority_asked, _each(_planes, _authority)),
     Phase("init", "control plane (kubeadm init)", _first, _kubeadm_asked, _each(_first, _init)),
-    Phase("token", "bootstrap token", _all, _token_asked, _token),
-    Phase("join", "nodes (kubeadm join)", _others, _kubeadm_asked, _each(_others, _join)),
+    Phase("token", "bootstrap token", _all, _token_asked, _token, needs_first=True),
+    Phase("join", "nodes (kubeadm join)", _others, _kubeadm_asked, _each(_others, _join), needs_first=True),
 )

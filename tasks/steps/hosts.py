@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from inventory.models.change import Change
 from inventory.models.command import Command
+from inventory.printable import printable
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Host
-from tasks.facts.asked import Asked
+from tasks.facts.asked import Asked, FactUnreadable
 from tasks.facts.gather import Facts, gather
 from tasks.ledger import Effect
 from tasks.operations.apply import Applied, apply
+from tasks.steps.failed_hosts import FailedHosts, refuse
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import Workplace, current
 
@@ -29,17 +33,24 @@ def bring_about(
     plan: Callable[[Mapping[str, Facts]], Sequence[Change]],
     *,
     dry_run: bool,
+    failed: FailedHosts | None = None,
 ) -> int:
     """Ask every host of `asked` (host's name -> questions), plan, show or apply; the number of changes.
 
     Hosts work at once and each stops at its own first failure. Raises OutsideError naming every host that
-    failed, once all the others are through.
+    failed, once all the others are through. With `failed` nothing is raised: it takes the hosts that fail,
+    those that it has are left alone, and `plan` is given the answers of the rest.
+
+    A host that is to be changed is locked before it is asked, until the site is closed.
     """
     place = current()
     hosts = place.drivers.hosts()
-    place.progress.step(f"{phase}: asking {len(asked)} hosts")
-    facts = _answers(phase, _on_each(list(asked), lambda name: _ask(hosts[name], asked[name])))
-    changes = list(plan(facts))
+    names = [name for name in asked if failed is None or name not in failed]
+    place.progress.step(f"{phase}: asking {len(names)} hosts")
+    holder = "" if dry_run else holder_of(place)
+    answers = _on_each(names, lambda name: _ask(hosts[name], asked[name], holder))
+    _take(phase, {name: a if isinstance(a, OutsideError) else None for name, a in answers.items()}, failed)
+    changes = _planned(phase, plan, {n: a for n, a in answers.items() if isinstance(a, Facts)}, failed)
     if dry_run:
         for change in changes:
             place.progress.say(str(change))
@@ -50,7 +61,7 @@ def bring_about(
             lambda name: _apply(place, phase, hosts[name], [c for c in changes if c.host == name]),
         )
         _count(draft, phase, sum(len(outcome.done) for outcome in outcomes.values()))
-        _refuse(phase, {name: outcome.error for name, outcome in outcomes.items()})
+        _take(phase, {name: outcome.error for name, outcome in outcomes.items()}, failed)
         return len(changes)
     _count(draft, phase, len(changes))
     return len(changes)
@@ -69,7 +80,38 @@ def reach(names: Sequence[str]) -> None:
             return error
         return None
 
-    _refuse("logging in", _on_each(names, tried))
+    refuse("logging in", _on_each(names, tried), len(names))
+
+
+def holder_of(place: Workplace) -> str:
+    """What a host's lock says of this run."""
+    return f"{place.actor} on {socket.gethostname()}, process {os.getpid()}, site {place.site.name}"
+
+
+def _planned(
+    phase: str,
+    plan: Callable[[Mapping[str, Facts]], Sequence[Change]],
+    facts: dict[str, Facts],
+    failed: FailedHosts | None,
+) -> list[Change]:
+    """The plan for the hosts whose answers can be understood."""
+    while True:
+        try:
+            return list(plan(facts))
+        except FactUnreadable as error:
+            if failed is None or facts.pop(error.part, None) is None:
+                raise
+            _take(phase, {error.part: error}, failed)
+
+
+def _take(phase: str, errors: Mapping[str, OutsideError | None], failed: FailedHosts | None) -> None:
+    """Raise what failed, or leave it to `failed`."""
+    if failed is None:
+        refuse(phase, errors, len(errors))
+        return
+    failed.add(phase, errors)
+    for error in filter(None, errors.values()):
+        current().progress.say(f"{phase} failed: {printable(str(error))}; the other hosts go on")
 
 
 def _count(draft: Draft, phase: str, changes: int) -> None:
@@ -78,17 +120,13 @@ def _count(draft: Draft, phase: str, changes: int) -> None:
     by_phase[phase] = by_phase.get(phase, 0) + changes
 
 
-def _ask(host: Host, questions: Sequence[Asked[Any]]) -> Facts | OutsideError:
+def _ask(host: Host, questions: Sequence[Asked[Any]], holder: str) -> Facts | OutsideError:
     try:
+        if holder:
+            host.lock(holder)
         return gather(host, questions)
     except OutsideError as error:
         return error
-
-
-def _answers(phase: str, asked: Mapping[str, Facts | OutsideError]) -> dict[str, Facts]:
-    """The facts of every host. Raises OutsideError, naming every host that did not answer."""
-    _refuse(phase, {name: each if isinstance(each, OutsideError) else None for name, each in asked.items()})
-    return {name: each for name, each in asked.items() if isinstance(each, Facts)}
 
 
 def _apply(place: Workplace, phase: str, host: Host, changes: Sequence[Change]) -> Applied:
@@ -111,18 +149,6 @@ def _apply(place: Workplace, phase: str, host: Host, changes: Sequence[Change]) 
 
 def _say(effect: Effect, done: Sequence[Change]) -> None:
     effect.outcome = {"applied": [change.subject for change in done]}
-
-
-def _refuse(phase: str, errors: Mapping[str, OutsideError | None]) -> None:
-    failed = {name: error for name, error in errors.items() if error is not None}
-    if len(failed) == 1:
-        raise next(iter(failed.values()))
-    if failed:
-        raise OutsideError(
-            ", ".join(failed),
-            f"{phase} failed on {len(failed)} of {len(errors)} hosts: {'; '.join(map(str, failed.values()))}",
-            "mend them and run the stage again: what is done is not done twice",
-        )
 
 
 def _on_each(names: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:

@@ -35,6 +35,9 @@ class LocalHost:
     def put_program(self, path: str, source: Path, sha256: str, *, mode: int = 0o755) -> None:
         raise NotImplementedError
 
+    def lock(self, holder: str) -> None:
+        """Nobody else is here."""
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -338,6 +338,9 @@ class FakeNode:
     def put_program(self, path: str, source: object, sha256: str, *, mode: int = 0o755) -> None:
         raise AssertionError("the cutover puts no program on a node")
 
+    def lock(self, holder: str) -> None:
+        """Nobody else is here."""
+
     def close(self) -> None:
         """Nothing is open."""
 

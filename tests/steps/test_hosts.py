@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +15,9 @@ from inventory.models.change import Change, PutFile
 from inventory.models.command import Command, Shellable
 from tasks.drivers.errors import CommandFailed, HostUnreachable, OutsideError
 from tasks.drivers.ports import Output
-from tasks.facts.asked import Asked
+from tasks.facts.asked import Asked, FactUnreadable
 from tasks.facts.gather import Facts
+from tasks.steps.failed_hosts import FIGURE, FailedHosts
 from tasks.steps.hosts import bring_about
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import Workplace
@@ -35,14 +38,20 @@ class FolderHost(LocalHost):
         self.reached = True
         folder.mkdir()
         self.intents_seen: list[int] = []
+        self.holders: list[str] = []
+        self.asked_unlocked = 0
         self.count_intents: Any = None
 
     def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
         if not self.reached:
             raise HostUnreachable(self.name, "no route to it")
+        self.asked_unlocked += not self.holders
         if self.met:
             self.met.wait(5)
         return super().run(command, stdin=stdin, timeout_s=timeout_s)
+
+    def lock(self, holder: str) -> None:
+        self.holders.append(holder)
 
     def put_file(self, path: str, content: bytes, *, mode: int = 0o644) -> None:
         self.intents_seen.append(self.count_intents(self.name))
@@ -72,7 +81,7 @@ def asked(host: FolderHost, name: str) -> Asked[str]:
     return Asked(name, Command.of("sh", "-c", f"test ! -e {path} || cat {path}"), str.strip)
 
 
-def bring(hosts: Hosts, draft: Draft, *, dry_run: bool = False) -> int:
+def bring(hosts: Hosts, draft: Draft, *, dry_run: bool = False, failed: FailedHosts | None = None) -> int:
     questions = {name: [asked(host, file) for file in FILES] for name, host in hosts.items()}
 
     def plan(facts: Mapping[str, Facts]) -> list[Change]:
@@ -85,12 +94,12 @@ def bring(hosts: Hosts, draft: Draft, *, dry_run: bool = False) -> int:
                 after="hello",
                 apply=(PutFile(str(hosts[name].folder / file), b"hello\n"),),
             )
-            for name in hosts
+            for name in facts
             for file, question in zip(FILES, questions[name], strict=True)
             if facts[name].of(question) != "hello"
         ]
 
-    return bring_about(draft, "greeting", questions, plan, dry_run=dry_run)
+    return bring_about(draft, "greeting", questions, plan, dry_run=dry_run, failed=failed)
 
 
 def test_every_change_is_made_once_with_an_intent_before_it(place: Workplace, hosts: Hosts) -> None:
@@ -171,3 +180,67 @@ def test_hosts_that_cannot_be_asked_are_all_named_and_nothing_is_changed(
 def test_the_entries_name_host_and_phase(place: Workplace, hosts: Hosts) -> None:
     bring({"oslo-2": hosts["oslo-2"]}, Draft())
     assert subjects(place) == ["intent host/oslo-2/greeting", "outcome host/oslo-2/greeting"]
+
+
+def test_a_host_that_failed_is_left_alone_and_the_others_go_on(
+    place: Workplace, hosts: Hosts, heard: Heard
+) -> None:
+    draft = Draft()
+    failed = FailedHosts(draft)
+    hosts["oslo-1"].reached = False
+    hosts["oslo-2"].broken = "issue"
+    assert bring(hosts, draft, failed=failed) == 4
+    assert (hosts["oslo-3"].folder / "issue").exists()
+    assert [name for name in HOSTS if name in failed] == ["oslo-1", "oslo-2"]
+    assert draft.figures[FIGURE]["oslo-1"] == {"phase": "greeting", "why": "oslo-1: no route to it"}
+    assert "cannot write" in draft.figures[FIGURE]["oslo-2"]["why"]
+    assert any("oslo-1: no route to it; the other hosts go on" in line for line in heard.said)
+
+    hosts["oslo-1"].reached, hosts["oslo-2"].broken = True, None
+    assert bring(hosts, draft, failed=failed) == 0, "a host that failed is not touched again in this run"
+    with pytest.raises(OutsideError, match=r"the stage failed on 2 of 3 hosts: oslo-1: .*; oslo-2: .*again"):
+        failed.refuse(len(hosts))
+
+    again = Draft()
+    healed = FailedHosts(again)
+    assert bring(hosts, again, failed=healed) == 3, "the run after it does what is left, and no more"
+    healed.refuse(len(hosts))
+    assert FIGURE not in again.figures
+
+
+def test_a_host_whose_answer_makes_no_sense_fails_alone(place: Workplace, hosts: Hosts) -> None:
+    def number(text: str) -> int:
+        return int(text or "0")
+
+    (hosts["oslo-2"].folder / "number").write_text("\x1b[2Jseven")
+    questions = {
+        name: [Asked("the number", Command.of("sh", "-c", f"cat {host.folder}/number || true"), number)]
+        for name, host in hosts.items()
+    }
+    seen: list[str] = []
+
+    def plan(facts: Mapping[str, Facts]) -> list[Change]:
+        for name in facts:
+            facts[name].of(questions[name][0])
+        seen.extend(facts)
+        return []
+
+    failed = FailedHosts(Draft())
+    assert bring_about(Draft(), "counting", questions, plan, dry_run=False, failed=failed) == 0
+    assert seen == ["oslo-1", "oslo-3"]
+    with pytest.raises(FactUnreadable, match="oslo-2: the number cannot be understood") as caught:
+        failed.refuse(len(hosts))
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_host_is_locked_before_it_is_asked_and_only_where_it_may_be_changed(
+    place: Workplace, hosts: Hosts
+) -> None:
+    bring(hosts, Draft(), dry_run=True)
+    assert [host.holders for host in hosts.values()] == [[], [], []]
+    for host in hosts.values():
+        host.asked_unlocked = 0
+    bring(hosts, Draft())
+    for host in hosts.values():
+        assert host.holders == [f"{place.actor} on {socket.gethostname()}, process {os.getpid()}, site whole"]
+        assert host.asked_unlocked == 0
