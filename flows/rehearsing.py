@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -131,14 +132,17 @@ def _bring_up_apart(out: Path, ready_parts: Path | None) -> Site:
 
     Raises SystemExit with its exit code: it has said itself what went wrong.
     """
-    argv = [sys.executable, "-m", "flows.cli", "rehearse", "up", "--json", "--out", str(out)]
+    argv = ["setpriv", "--pdeathsig", "INT", "--"]  # without us nobody would take down what it makes
+    argv += [sys.executable, "-m", "flows.cli", "rehearse", "up", "--json", "--out", str(out)]
     if ready_parts is not None:
         argv += ["--parts", str(ready_parts)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+    # In a session of its own Ctrl-C reaches it once, through us: a second one would end its taking down.
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             answer, _ = process.communicate()
         except KeyboardInterrupt:
-            process.wait()  # it was interrupted as well, and is taking down what it made
+            process.send_signal(signal.SIGINT)
+            process.wait()
             raise
     if process.returncode != Exit.DONE:
         raise SystemExit(process.returncode)

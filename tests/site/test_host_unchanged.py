@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,24 @@ def test_an_interrupt_removes_what_was_made(plan: Plan) -> None:
     _, said = child.communicate(timeout=60)
     assert child.returncode != 0
     assert b"KeyboardInterrupt" in said
+    assert differences(before, snapshot(plan)) == {}
+
+
+@pytest.mark.parametrize("deadly", [signal.SIGINT, signal.SIGKILL])
+def test_a_rehearsal_that_ends_early_takes_its_site_down(deadly: signal.Signals, tmp_path: Path) -> None:
+    """The signal meets the command alone; what builds the site is a process of its own."""
+    plan = Plan()
+    before = snapshot(plan)
+    argv = [sys.executable, "-m", "flows.cli", "rehearse", "--out", str(tmp_path / "out")]
+    command = subprocess.Popen(argv, start_new_session=True, stderr=subprocess.DEVNULL)
+    _await_claim(plan, command)
+    time.sleep(3)
+    command.send_signal(deadly)
+    assert command.wait(60) == (130 if deadly == signal.SIGINT else -signal.SIGKILL)
+    end = time.monotonic() + 60
+    while site.is_up(plan):
+        assert time.monotonic() < end
+        time.sleep(0.1)
     assert differences(before, snapshot(plan)) == {}
 
 
