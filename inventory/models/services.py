@@ -57,13 +57,12 @@ class Edge(Declared):
     """haproxy at the way in (at AWS it stands where the load balancer stands).
 
     `runtime` is its runtime API: `tcp://HOST:PORT`, or `ssh://NODE/PATH` for a socket on a declared node.
-    Backend `shop` has the servers `source` and `target`, whose weights are the shift.
+    Its map holds the target's share, and whether writes are held (see `tasks.operations.haproxy_config`).
     """
 
     runtime: str = Field(pattern=r"^(tcp://[^/]+:\d+|ssh://[^/]+/.+)$")
     address: str  # what DNS points at
     url: str  # the shop through this edge, with no DNS in between
-    backend: str = "shop"
 
 
 class Dns(Declared):

@@ -144,7 +144,6 @@ class Cutover(Declared):
     max_error_rate: float = Field(default=0.0, ge=0, le=1)
     revert_within_s: float = Field(default=10.0, gt=0)
     soak_s: float = Field(default=86400.0, ge=0)
-    probe_rps: float = Field(default=200.0, gt=0)
 
     @model_validator(mode="after")
     def _steps_rise(self) -> Self:

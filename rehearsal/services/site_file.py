@@ -72,7 +72,6 @@ def declaration(plan: Plan, programs: Path, out: Path) -> dict[str, Any]:
             "steps_percent": [1, 10, 50, 100],
             "step_hold_s": 4.0,
             "soak_s": 5.0,
-            "probe_rps": 200.0,
         },
         "approval": {
             "approver": APPROVER,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
-import pkgutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +12,7 @@ import tasks.checks
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.drivers.errors import OutsideError
+from tasks.registered import modules_with
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +36,8 @@ class Check:
 def all_checks() -> tuple[Check, ...]:
     """Every check, by code. Raises ValueError where two have the same code."""
     found: dict[str, Check] = {}
-    for module in pkgutil.walk_packages(tasks.checks.__path__, "tasks.checks."):
-        check = getattr(importlib.import_module(module.name), "CHECK", None)
-        if check is None:
-            continue
+    for module in modules_with(tasks.checks, "CHECK"):
+        check: Check = module.CHECK
         if check.code in found:
             raise ValueError(f"two checks have the code {check.code}")
         found[check.code] = check

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -12,18 +10,15 @@ import tasks.networks
 from inventory.errors import BadInput
 from inventory.models.site import Site
 from tasks.networks.contract import MakesNetwork, PodNetwork
+from tasks.registered import modules_with
 
 
 @cache
 def networks() -> Mapping[str, MakesNetwork]:
     """Every network, by its kind."""
-    found: dict[str, MakesNetwork] = {}
-    for module in pkgutil.iter_modules(tasks.networks.__path__, "tasks.networks."):
-        loaded = importlib.import_module(module.name)
-        make = getattr(loaded, "network", None)
-        if make is not None:
-            found[loaded.KIND] = make
-    return MappingProxyType(found)
+    return MappingProxyType(
+        {module.KIND: module.network for module in modules_with(tasks.networks, "network")}
+    )
 
 
 def of_site(site: Site) -> PodNetwork:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +12,7 @@ from inventory.models.resource import Coverage, CoverageStatus, Resource
 from inventory.models.site import Site
 from tasks.drivers.errors import Denied, LoginRefused, OutsideError, Throttled
 from tasks.drivers.ports import Aws, Json
+from tasks.registered import modules_with
 
 MESSAGE_CHARS = 500
 _WORST_LAST = list(CoverageStatus)
@@ -113,10 +112,8 @@ class Surveyor:
 def all_surveyors() -> tuple[Surveyor, ...]:
     """Every surveyor, by service. Raises ValueError where two have the same service."""
     found: dict[str, Surveyor] = {}
-    for module in pkgutil.iter_modules(tasks.survey.__path__, "tasks.survey."):
-        surveyor = getattr(importlib.import_module(module.name), "SURVEYOR", None)
-        if surveyor is None:
-            continue
+    for module in modules_with(tasks.survey, "SURVEYOR"):
+        surveyor: Surveyor = module.SURVEYOR
         if surveyor.service in found:
             raise ValueError(f"two surveyors have the service {surveyor.service}")
         found[surveyor.service] = surveyor

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-from tasks.steps import cutover, workplace
-from tasks.steps.workplace import Workplace, opened
-from tests.inventory.sites import WHOLE, folder_with
-from tests.steps.conftest import QUICK, STANDING, Heard
-from tests.steps.fakes import World
+from tests.steps.conftest import heard, opening, site_file, world
 
-Opening = Callable[[], AbstractContextManager[Workplace]]
+__all__ = ["heard", "opening", "site_file", "world"]  # the flows' tests stand on the same fakes
 
 
 @pytest.fixture(scope="session")
@@ -34,26 +28,3 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         temporary_settings({"logging.level": "CRITICAL"}),
     ):
         yield
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World()
-    monkeypatch.setattr(workplace, "SystemClock", lambda: made.clock)
-    monkeypatch.setattr(cutover, "TRAFFIC_PATIENCE_S", 0.1)
-    return made
-
-
-@pytest.fixture
-def heard() -> Heard:
-    return Heard()
-
-
-@pytest.fixture
-def site_file(tmp_path: Path) -> Path:
-    return folder_with(tmp_path / "site", WHOLE.read_text() + QUICK + STANDING)
-
-
-@pytest.fixture
-def opening(site_file: Path, world: World, heard: Heard) -> Opening:
-    return lambda: opened(site_file, progress=heard, actor="tests", make_drivers=world.drivers)

@@ -21,9 +21,8 @@ import flows.approve as module
 from inventory.models.stage import StageResult
 from inventory.models.verdict import Verdict
 from tasks.steps.stage import StageRefused
-from tests.flows.conftest import Opening
 from tests.inventory.sites import WHOLE, folder_with
-from tests.steps.conftest import QUICK
+from tests.steps.conftest import QUICK, Opening
 from tests.steps.test_approve import DIGEST, GIVEN, gate_says
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect")]

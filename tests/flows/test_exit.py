@@ -19,8 +19,7 @@ from tasks.steps import finalize
 from tasks.steps.finalize import FINAL
 from tasks.steps.stage import Draft, StageRefused, result_path, stage
 from tasks.steps.workplace import current, opened
-from tests.flows.conftest import Opening
-from tests.steps.conftest import Heard, finding
+from tests.steps.conftest import Heard, Opening, finding
 from tests.steps.fakes import World
 from tests.steps.test_approve import DIGEST
 
