@@ -133,6 +133,7 @@ def _deployment(plan: Plan) -> Manifest:
         "env": [{"name": name, "value": value} for name, value in fixed.items()],
         "readinessProbe": _probe("/readyz", period_s=1, failures=3),
         "livenessProbe": _probe("/healthz", period_s=5, failures=6),
+        "lifecycle": {"preStop": {"sleep": {"seconds": 2}}},
         "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [{"name": "database", "mountPath": "/run/secrets/database", "readOnly": True}],

@@ -89,7 +89,8 @@ def draw_up(
 
 def _cluster(site: Site) -> dict[str, str]:
     cluster = site.target.cluster
-    return {
+    hidden = {"clients": "hidden from pods and policies"} if cluster.kube_proxy.masquerade_all else {}
+    return hidden | {
         "name": cluster.name,
         "version": cluster.version,
         "pods": f"{cluster.pod_cidr}, /{cluster.subnet_len} a node",

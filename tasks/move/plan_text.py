@@ -41,6 +41,8 @@ def _create(plan: Plan) -> Iterator[str]:
         f"  pods {cluster['pods']}; services {cluster['services']}; "
         f"{cluster['network']}, kube-proxy {cluster['kube_proxy']}"
     )
+    if "clients" in cluster:
+        yield f"  clients' addresses: {cluster['clients']} (masquerade_all), new connections slower"
     yield f"  on {len(plan.nodes)} nodes, each with the kernel profile {plan.profile}:"
     yield from _listed(
         [f"{n.name} {n.address} ({', '.join(n.roles)})" for n in plan.nodes], "nodes", at_most=6

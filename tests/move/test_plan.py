@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from inventory.load import load_site
+from inventory.models.cluster import KubeProxy
 from inventory.models.finding import Finding
 from inventory.models.plan import Plan, PlannedTable
 from inventory.models.resource import Resource, Survey
@@ -197,3 +198,10 @@ def test_tables_are_read_with_the_databases_name_as_a_parameter() -> None:
 )
 def test_sizes_are_for_people(count: int | None, text: str) -> None:
     assert size(count) == text
+
+
+def test_what_masquerade_all_does_is_said_before_it_is_done(site: Site) -> None:
+    cluster = site.target.cluster.model_copy(update={"kube_proxy": KubeProxy(masquerade_all=True)})
+    hiding = site.model_copy(update={"target": site.target.model_copy(update={"cluster": cluster})})
+    assert "clients' addresses: hidden" in render(draw_up(hiding, survey()))
+    assert "hidden" not in render(draw_up(site, survey()))

@@ -10,14 +10,18 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// serve answers HTTP (/ and /healthz: who answers; /bulk?bytes=N: that many bytes) and echoes UDP on one port.
+// serve answers HTTP (/ and /healthz: who answers; /bulk?bytes=N: that many bytes; /hang: from now on nothing,
+// as a program that waits for what never comes) and echoes UDP on one port.
 func serve(flags *flag.FlagSet, arguments []string) (any, error) {
 	listen := flags.String("listen", ":10411", "address")
+	warmUp := flags.Float64("warm-up", 0, "seconds before it listens, as a program that loads first")
 	_ = flags.Parse(arguments)
+	time.Sleep(seconds(*warmUp))
 	name, err := os.Hostname()
 	if err != nil {
 		return nil, err
@@ -31,7 +35,9 @@ func serve(flags *flag.FlagSet, arguments []string) (any, error) {
 	}
 	go echo(packets)
 
+	var hangs atomic.Bool
 	mux := http.NewServeMux()
+	mux.HandleFunc("/hang", func(w http.ResponseWriter, r *http.Request) { hangs.Store(true) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := json.Marshal(map[string]string{"name": name, "node": os.Getenv("NODE"), "client": r.RemoteAddr})
 		w.Header().Set("Content-Type", "application/json")
@@ -54,7 +60,14 @@ func serve(flags *flag.FlagSet, arguments []string) (any, error) {
 			left -= n
 		}
 	})
-	server := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	answers := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if hangs.Load() {
+			<-r.Context().Done()
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+	server := &http.Server{Addr: *listen, Handler: answers, ReadHeaderTimeout: 10 * time.Second}
 	ended, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	go func() {

@@ -6,14 +6,13 @@ point 3), so a pod without the probe gets traffic before it can answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import Workload as Context
 from tasks.checks.registry import Check
-from tasks.checks.workload.workloads import Workload, elsewhere, finding, moved, workloads
+from tasks.checks.workload.workloads import Workload, elsewhere, finding, moved, services_of, workloads
 
 _EXPECTED = "every workload has a readiness probe, and must have one where a Service sends traffic to it"
 _REMEDY = "give the container a readinessProbe that asks what the shop needs to answer"
@@ -24,7 +23,7 @@ def _run(context: Context) -> Iterator[Finding]:
     services = context.source.list("v1", "Service")
     ours, others = moved(context, found)
     for each in ours:
-        backed = _services_of(each, services)
+        backed = services_of(each, services)
         lacking = _lacking(each)
         if not backed:
             said = "no Service sends traffic to it" + (", and it has no readiness probe" if lacking else "")
@@ -40,19 +39,6 @@ def _run(context: Context) -> Iterator[Finding]:
             yield finding("WL-READY", each.subject, Verdict.PASS, said, _EXPECTED, evidence)
     without = [each.subject for each in others if _lacking(each)]
     yield from elsewhere("WL-READY", without, _EXPECTED, evidence)
-
-
-def _services_of(workload: Workload, services: list[dict[str, Any]]) -> list[str]:
-    return sorted(
-        str(each["metadata"]["name"])
-        for each in services
-        if each["metadata"].get("namespace") == workload.namespace and _selects(each, workload.labels)
-    )
-
-
-def _selects(service: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    selector: Mapping[str, str] = (service.get("spec") or {}).get("selector") or {}
-    return bool(selector) and selector.items() <= dict(labels).items()
 
 
 def _lacking(workload: Workload) -> list[str]:

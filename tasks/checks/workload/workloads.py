@@ -68,6 +68,20 @@ def moved(context: Context, found: Sequence[Workload]) -> tuple[list[Workload], 
     return [w for w in found if w.namespace in names], [w for w in found if w.namespace not in names]
 
 
+def services_of(workload: Workload, services: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of the Services that send traffic to it."""
+    return sorted(
+        str(each["metadata"]["name"])
+        for each in services
+        if each["metadata"].get("namespace") == workload.namespace and _selects(each, workload.labels)
+    )
+
+
+def _selects(service: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    selector: Mapping[str, str] = (service.get("spec") or {}).get("selector") or {}
+    return bool(selector) and selector.items() <= dict(labels).items()
+
+
 def finding(
     code: str, subject: str, verdict: Verdict, said: str, expected: str, evidence: Evidence, remedy: str = ""
 ) -> Finding:

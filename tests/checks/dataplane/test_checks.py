@@ -25,7 +25,7 @@ from tests.checks.dataplane.plane import (
 )
 
 CODES = [check.code for check in in_group("dataplane")]
-SITE_WIDE = {"KP-MASQ-ALL", "NP-ENFORCED"}
+SITE_WIDE = {"KP-MASQ-ALL", "NP-ENFORCED", "KP-SCALE"}
 FORWARD, BRIDGE, RPF, NEIGH = SYSCTLS
 
 
@@ -188,7 +188,7 @@ def test_a_spoiled_plane_fails(code: str, what: str, spoiled: dict[str, Any]) ->
 
 
 def test_every_check_can_fail() -> None:
-    covered = {code for code, _, _ in SPOILED} | {"CT-DROPS", "KP-RESTORE", "KP-MASQ-ALL", "NP-ENFORCED"}
+    covered = {code for code, _, _ in SPOILED} | {"CT-DROPS", "KP-RESTORE"} | SITE_WIDE
     assert covered == set(CODES)
 
 
@@ -231,6 +231,16 @@ def test_masquerade_all_warns_and_fails_next_to_a_policy_with_addresses() -> Non
     }
     assert verdict(judged("KP-MASQ-ALL", proxy=on, objects=[policy]), "site") is Verdict.FAIL
     assert verdict(judged("KP-MASQ-ALL", objects=[policy]), "site") is Verdict.PASS
+
+
+def test_many_services_in_iptables_mode_are_offered_another() -> None:
+    many = [
+        {"kind": "Service", "metadata": {"name": f"s{n}", "namespace": "shop"}, "spec": {}}
+        for n in range(1001)
+    ]
+    assert verdict(judged("KP-SCALE", objects=many), "site") is Verdict.WARN
+    nftables_mode = KubeProxy(mode=ProxyMode.NFTABLES)
+    assert verdict(judged("KP-SCALE", objects=many, proxy=nftables_mode), "site") is Verdict.PASS
 
 
 def test_a_policy_that_nothing_enforces_is_named() -> None:

@@ -18,8 +18,9 @@ from tasks.drivers.errors import Denied, OutsideError
 from tests.inventory.sites import whole
 from tests.survey.clock import StandingClock
 
-CODES = ["WL-AWS", "WL-IMAGE", "WL-READY", "WL-SINGLE"]  # each judges every workload
+CODES = ["WL-AWS", "WL-GRACE", "WL-IMAGE", "WL-READY", "WL-SINGLE"]  # each judges every workload
 PROBE = {"httpGet": {"path": "/readyz", "port": 8080}}
+SLEEPS = {"preStop": {"sleep": {"seconds": 3}}}
 DIGEST = "@sha256:" + "a" * 64
 
 
@@ -46,7 +47,7 @@ class FakeKube:
 
 def container(**changes: Any) -> dict[str, Any]:
     made = {"name": "shop", "image": f"r/shop{DIGEST}", "ports": [{"containerPort": 8080}]}
-    return {**made, "readinessProbe": PROBE, **changes}
+    return {**made, "readinessProbe": PROBE, "lifecycle": SLEEPS, **changes}
 
 
 def deployment(
@@ -84,7 +85,7 @@ def verdicts(check: Check, folder: Path, **objects: Any) -> dict[str, Verdict]:
 
 
 def test_the_group_has_these_checks() -> None:
-    assert [check.code for check in in_group("workload")] == sorted([*CODES, "WL-POLICY"])
+    assert [check.code for check in in_group("workload")] == sorted([*CODES, "WL-POLICY", "WL-SCALE"])
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -1,0 +1,23 @@
+"""When kube-proxy's nftables mode is the better one, and what says so. Pure."""
+
+from __future__ import annotations
+
+from inventory.models.cluster import ProxyMode
+
+# In iptables mode a new connection walks a list with a rule for each Service, in nftables mode it asks a map
+# once. Kubernetes' own rule of thumb; `make bench-kube_proxy` measures both on this machine.
+MANY_SERVICES = 1000
+
+
+def advice(mode: ProxyMode, services: int) -> str:
+    """Why another mode than the declared one is offered for that many Services; empty where none is."""
+    if mode is not ProxyMode.IPTABLES or services <= MANY_SERVICES:
+        return ""
+    walked = "each new connection walks a list with a rule for every one of them"
+    return f"{services} Services, more than {MANY_SERVICES}: {walked}"
+
+
+REMEDY = (
+    "set target.cluster.kube_proxy.mode: nftables (kernel 5.13 or newer, which ADM-KERNEL then asks for; "
+    "NodePorts answer on the nodes' primary addresses only); runbooks/kube-proxy.md has what both cost"
+)
