@@ -8,19 +8,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from inventory.models.change import Change
+from inventory.models.cluster import KubeProxy, ProxyMode
 from inventory.models.command import Script
 from inventory.models.finding import Finding
 from inventory.models.site import Site
 from inventory.models.verdict import Verdict
-from tasks.checks.context import DataPlane
+from tasks.checks.context import DataPlane, Workload
 from tasks.checks.registry import in_group, judge
+from tasks.checks.workload import wl_grace, wl_ready
 from tasks.drivers.clock import SystemClock
 from tasks.drivers.errors import ServiceFailed
 from tasks.drivers.kube import KubeApi
@@ -34,12 +36,14 @@ from tasks.networks.probe_image import probe_image
 from tasks.networks.registry import of_site
 from tasks.operations.apply import apply_all
 from tasks.steps.preparation import keep_kubeconfig
+from tests.site.dying_pods import GRACEFUL, NOTHING, READY, Dying, Way
 from tests.site.test_prepare import Bare, bare, prepare
 
 __all__ = ["bare"]  # the fixture
 
 pytestmark = [pytest.mark.site]
 CLOCK = SystemClock()
+RULES_S = 5.0  # a kube-proxy that has just started writes all rules
 
 
 @dataclass(frozen=True)
@@ -222,6 +226,47 @@ def test_the_data_plane_is_measured(raised: Standing, probes: Probes) -> None:
     print(figures)  # noqa: T201 - figures
     assert figures["requests_per_s"] > 100
     assert 0 < figures["cpu_us_per_request"] < 20_000
+
+
+@pytest.mark.parametrize("way", [NOTHING, READY, GRACEFUL], ids=lambda way: way.name)
+def test_what_dying_pods_cost_is_what_the_checks_predict(raised: Standing, probes: Probes, way: Way) -> None:
+    asker = probes.nodes[raised.site.target.nodes[0].name]
+    dying = Dying(raised.kube, CLOCK, asker, probe_image(raised.programs).reference)
+    dying.raise_up(way)
+    moving = raised.site.workload.model_copy(update={"namespaces": (NAMESPACE,)})
+    context = Workload(raised.site.model_copy(update={"workload": moving}), raised.kube, CLOCK)
+    said = {
+        f.code: f.verdict
+        for f in judge([wl_ready.CHECK, wl_grace.CHECK], context)
+        if f.subject == f"deployment/{NAMESPACE}/{way.name}"
+    }
+    load = dying.replaced(way)
+    hanging = dying.hung(way, after_s=6)
+    dying.take_down(way)
+    print(f"{way.name}: {load.errors} of {load.requests + load.errors} failed, hung {hanging:.0%}, {said}")  # noqa: T201 - figures
+    assert said["WL-GRACE"] is (Verdict.PASS if way.pre_stop_s else Verdict.WARN)
+    assert said["WL-READY"] is (Verdict.PASS if way.readiness else Verdict.FAIL)
+    assert (load.errors == 0) is (set(said.values()) == {Verdict.PASS})
+    assert (hanging == 0) is (said["WL-READY"] is Verdict.PASS)
+
+
+def test_nftables_mode_is_raised_proved_and_left_without_a_trace(raised: Standing, probes: Probes) -> None:
+    target = raised.site.target
+    proxy = KubeProxy(mode=ProxyMode.NFTABLES)
+    cluster = target.cluster.model_copy(update={"kube_proxy": proxy})
+    site = raised.site.model_copy(update={"target": target.model_copy(update={"cluster": cluster})})
+    other = replace(raised, site=site)
+    try:
+        assert len(planned(other, make=True)) == 2 * len(target.nodes), "the unit, and its restart"
+        time.sleep(RULES_S)
+        found = findings(other, probes)
+        assert refused(found) == set(), [f for f in found if not f.verdict.lets_go_on]
+        assert mode_of(raised.kube, probes) == "nftables"
+        assert {f.code for f in findings(raised, probes) if f.verdict is Verdict.FAIL} >= {"KP-MODE"}
+    finally:
+        planned(raised, make=True)
+        time.sleep(RULES_S)
+    assert refused(findings(raised, probes)) == set()
 
 
 def test_running_a_program_in_a_pod(raised: Standing, probes: Probes) -> None:
