@@ -5,7 +5,7 @@ from __future__ import annotations
 from inventory.models.cluster import ProxyMode
 
 # In iptables mode a new connection walks a list with a rule for each Service, in nftables mode it asks a map
-# once. Kubernetes' own rule of thumb; `make bench-kube_proxy` measures both on this machine.
+# once. Kubernetes' own rule of thumb; what both cost is measured by `make bench`.
 MANY_SERVICES = 1000
 
 
