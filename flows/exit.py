@@ -14,6 +14,7 @@ from flows.move import move
 from flows.network import network
 from flows.plan import plan
 from flows.prepare import prepare
+from flows.provision import provision
 from flows.replay import replay
 from flows.rollback import rollback
 from flows.survey import survey
@@ -24,14 +25,15 @@ from tasks.steps.status import done_before
 from tasks.steps.workplace import opened
 
 EXIT = (survey, plan, prepare, network, move, replay, gate, approve, cutover, finalize)
-FLOWS = {each.name: each for each in (*EXIT, rollback)}
-_UNTIL_PREPARED = (survey, plan, prepare)
+FLOWS = {each.name: each for each in (*EXIT, provision, rollback)}
+_UNTIL_PREPARED = (survey, plan, provision, prepare)
 
 
 @flow(name="exit")
 def exit_flow(site: str, resume: bool = False, dry_run: bool = False, until: str = "") -> list[StageResult]:
     """Run the stages in order. Raises StageRefused at the first that does not pass.
 
+    Machines that the site file declares are made before the preparation.
     A soak of minutes is waited out before finalize, a longer one ends the run: `finalize` is then a command
     of its own.
     `resume` skips the stages that are done; `dry_run` runs those that change nothing, and shows what the
@@ -39,7 +41,7 @@ def exit_flow(site: str, resume: bool = False, dry_run: bool = False, until: str
     names the last stage to run. Raises BadInput, listing the stages, where there is none of that name.
     """
     with opened(site) as place:
-        stages = _up_to(until or EXIT[-1].name)
+        stages = _up_to(until or EXIT[-1].name, makes_machines=place.site.target.kvm is not None)
         if dry_run:
             stages = [each for each in stages if each in _UNTIL_PREPARED]
         skipped = done_before(place, [each.name for each in stages]) if resume else {}
@@ -52,8 +54,11 @@ def exit_flow(site: str, resume: bool = False, dry_run: bool = False, until: str
         return results
 
 
-def _up_to(last: str) -> list[Any]:
-    names = [each.name for each in EXIT]
+def _up_to(last: str, *, makes_machines: bool) -> list[Any]:
+    stages = list(EXIT)
+    if makes_machines:
+        stages.insert(stages.index(prepare), provision)
+    names = [each.name for each in stages]
     if last not in names:
         raise BadInput(f"--until {last}: there is no such stage; known: {', '.join(names)}")
-    return list(EXIT[: names.index(last) + 1])
+    return stages[: names.index(last) + 1]

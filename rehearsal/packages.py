@@ -34,6 +34,7 @@ PACKAGES = {
     "bird2": "bird",
     "docker-registry": "docker-registry",
     "skopeo": "skopeo",
+    "libvirt-clients": "virsh",
 }
 # Only where parts are built here: flanneld has some C.
 BUILD_PACKAGES = {"gcc": "gcc", "libc6-dev": "/usr/include/stdlib.h"}

@@ -70,12 +70,12 @@ class Running:
             "orchestrator_is": "this process and its Prefect server" if self._server.pid else "this process",
         }
 
-    def stage(self, name: str, *, dry_run: bool = False) -> StageResult:
-        """Run one stage's flow."""
+    def stage(self, name: str, *, dry_run: bool = False, **options: bool) -> StageResult:
+        """Run one stage's flow; `options` are the flow's own."""
         from flows.exit import FLOWS
 
         with _refusals():
-            return FLOWS[name](str(self._file), dry_run=dry_run)
+            return FLOWS[name](str(self._file), dry_run=dry_run, **options)
 
     def whole_exit(
         self, *, resume: bool = False, dry_run: bool = False, until: str = ""

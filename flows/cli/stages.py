@@ -187,14 +187,14 @@ def report(site: Site, *, out: Path | None = None, json: bool = False) -> int:
     return Exit.DONE
 
 
-def run_stage(name: str, site: str, options: Common) -> int:
-    """Run one stage's flow on a site and show what came of it, a refusal as well."""
+def run_stage(name: str, site: str, options: Common, **more: bool) -> int:
+    """Run one stage's flow on a site and show what came of it, a refusal as well; `more` goes to the flow."""
     file = site_file(site)
     if name == "replay":
         _require_capture(file)
     with Running(file, actor=options.actor) as running:
         try:
-            result = running.stage(name, dry_run=options.dry_run)
+            result = running.stage(name, dry_run=options.dry_run, **more)
         except NotAPass as refusal:
             if options.json and refusal.result is not None:
                 print_json(refusal.result.model_dump(mode="json"))

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from inventory.models.cluster import Cluster, Declared, Fabric, Node, Role
 from inventory.models.finding import Waiver
+from inventory.models.machines import Kvm
 from inventory.models.services import Bucket, Database, Dns, Edge, Registry
 from inventory.models.ssh import Ssh
 from inventory.models.tuning import HostSize
@@ -84,6 +85,7 @@ class Target(Side):
     nodes: tuple[Node, ...] = Field(min_length=1)
     underlay: IPv4Network | None = None  # the network that the nodes' addresses lie in
     ssh: Ssh
+    kvm: Kvm | None = None  # machines that `provision` makes; the other nodes exist already
     cluster: Cluster
     edge: Edge
     database: Database
@@ -104,6 +106,20 @@ class Target(Side):
             for network in (self.cluster.pod_cidr, self.cluster.service_cidr):
                 if node.address in network:
                     raise ValueError(f"the address {node.address} of {node.name} lies in {network}")
+        return self
+
+    @model_validator(mode="after")
+    def _machines_are_nodes(self) -> Self:
+        if self.kvm is None:
+            return self
+        names = [node.name for node in self.nodes]
+        for machine in self.kvm.machines:
+            if machine.node not in names:
+                raise ValueError(
+                    f"kvm.machines: no node has the name {machine.node} (declared: {', '.join(names)})"
+                )
+        if self.underlay is None:
+            raise ValueError("kvm: the machines' prefix length is that of target.underlay, which is missing")
         return self
 
 

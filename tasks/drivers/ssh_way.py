@@ -24,19 +24,34 @@ class SshWay:
 
     def connect(self, node: Node) -> paramiko.Transport:
         """A connection to the node, logged in. Raises as `ssh_connection.connect`, naming who failed."""
-        peer = Jump(
+        return connect(self._peer(node), self.ssh, self._dial)
+
+    def answers(self, node: Node) -> bool:
+        """Whether anything accepts a connection at the node's address; whose it is, only `connect` says.
+
+        Raises HostUnreachable where a jump host does not answer: then nothing is known of the node.
+        """
+        try:
+            self._dial(self._peer(node)).close()
+        except HostUnreachable as error:
+            if error.part != node.name:
+                raise
+            return False
+        return True
+
+    def close(self) -> None:
+        """End the connections to the jump hosts, the farthest first."""
+        with self._opening:
+            self._close()
+
+    def _peer(self, node: Node) -> Jump:
+        return Jump(
             name=node.name,
             address=node.address,
             port=self.ssh.port,
             user=self.ssh.user,
             host_key=node.host_key,
         )
-        return connect(peer, self.ssh, self._dial)
-
-    def close(self) -> None:
-        """End the connections to the jump hosts, the farthest first."""
-        with self._opening:
-            self._close()
 
     def _close(self) -> None:
         while self._hops:

@@ -6,6 +6,7 @@ import gc
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,11 +18,13 @@ from tasks.drivers.aws import AwsAccount
 from tasks.drivers.dns import AuthoritativeZone
 from tasks.drivers.edge import HaproxyEdge, over_host, over_tcp
 from tasks.drivers.kube import KubeApi
+from tasks.drivers.libvirt import LibvirtHost
 from tasks.drivers.mariadb import MariaDb
 from tasks.drivers.objects import S3Bucket
 from tasks.drivers.ports import Aws, DnsZone, EdgeProxy, Host, Kube, Objects, Sql
 from tasks.drivers.ssh import SshHost
 from tasks.drivers.ssh_way import SshWay
+from tasks.steps.machine_keys import pinned
 
 Driver = TypeVar("Driver")
 
@@ -70,9 +73,23 @@ class Drivers:
         nodes = {node.name: node for node in (*self._site.target.nodes, *self._site.source.nodes)}
         if name not in nodes:
             raise BadInput(f"no node is named {name!r}; known: {', '.join(nodes)}")
-        ssh = self._site.target.ssh
-        way = self._once("ssh", lambda: SshWay(ssh))  # closed last: the hosts' connections go through it
-        return self._once(f"host {name}", lambda: SshHost(nodes[name], ssh, way))
+        node = pinned(self._site, nodes[name])
+        return self._once(f"host {name}", lambda: SshHost(node, self._site.target.ssh, self._way()))
+
+    def answers(self, name: str) -> bool:
+        """Whether anything accepts an SSH connection at a declared node's address, whoever it is."""
+        (node,) = (each for each in self._site.target.nodes if each.name == name)
+        return self._way().answers(node)
+
+    def kvm_hosts(self) -> Mapping[str, Host]:
+        """Every declared KVM host, as libvirt shows it: its commands are virsh's."""
+        kvm = self._site.target.kvm
+        if kvm is None:
+            return {}
+        ssh = kvm.ssh or self._site.target.ssh
+        return {
+            host.name: self._once(f"kvm {host.name}", partial(LibvirtHost, host, ssh)) for host in kvm.hosts
+        }
 
     def source_kube(self) -> Kube:
         """The source cluster's API."""
@@ -121,6 +138,10 @@ class Drivers:
                 dns.tsig_algorithm,
             ),
         )
+
+    def _way(self) -> SshWay:
+        """The way to the nodes; closed last: the hosts' connections go through it."""
+        return self._once("ssh", lambda: SshWay(self._site.target.ssh))
 
     def _database(self, side: str, database: Database) -> Sql:
         return self._once(

@@ -34,6 +34,7 @@ def bring_about(
     *,
     dry_run: bool,
     failed: FailedHosts | None = None,
+    hosts: Mapping[str, Host] | None = None,
 ) -> int:
     """Ask every host of `asked` (host's name -> questions), plan, show or apply; the number of changes.
 
@@ -41,10 +42,11 @@ def bring_about(
     failed, once all the others are through. With `failed` nothing is raised: it takes the hosts that fail,
     those that it has are left alone, and `plan` is given the answers of the rest.
 
-    A host that is to be changed is locked before it is asked, until the site is closed.
+    A host that is to be changed is locked before it is asked, until the site is closed. `hosts` are the
+    target's nodes where it is left out.
     """
     place = current()
-    hosts = place.drivers.hosts()
+    hosts = place.drivers.hosts() if hosts is None else hosts
     names = [name for name in asked if failed is None or name not in failed]
     place.progress.step(f"{phase}: asking {len(names)} hosts")
     holder = "" if dry_run else holder_of(place)
@@ -65,6 +67,16 @@ def bring_about(
         return len(changes)
     _count(draft, phase, len(changes))
     return len(changes)
+
+
+def ask_all(
+    phase: str, asked: Mapping[str, Sequence[Asked[Any]]], hosts: Mapping[str, Host]
+) -> dict[str, Facts]:
+    """The facts of every host, asked at once. Raises OutsideError, naming every host that did not answer."""
+    current().progress.step(f"{phase}: asking {len(asked)} hosts")
+    answers = _on_each(list(asked), lambda name: _ask(hosts[name], asked[name], ""))
+    _take(phase, {name: a if isinstance(a, OutsideError) else None for name, a in answers.items()}, None)
+    return {name: a for name, a in answers.items() if isinstance(a, Facts)}
 
 
 def reach(names: Sequence[str]) -> None:

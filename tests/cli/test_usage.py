@@ -20,7 +20,8 @@ from tasks.ledger.errors import LedgerBroken
 from tests.cli.conftest import Command
 
 COMMANDS = [
-    *("survey", "plan", "prepare", "network", "move", "approve", "cutover", "rollback", "finalize"),
+    *("survey", "plan", "provision", "prepare", "network", "move", "approve"),
+    *("cutover", "rollback", "finalize"),
     *("run", "status", "report", "doctor", "replay", "replay run", "judge", "judge latency"),
     *("audit", "audit show", "audit verify", "audit export", "audit witness"),
     *("rehearse", "rehearse setup", "rehearse up", "rehearse down"),

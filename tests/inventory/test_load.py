@@ -282,7 +282,7 @@ def test_every_path_of_the_model_is_made_absolute_and_looked_at() -> None:
     written = {name for name, kind in FILES.items() if kind is Kind.WRITTEN}
     assert written == {"state", "target.cluster.kubeconfig"}
     plain = {name.rpartition(".")[2] for name, kind in FILES.items() if kind is Kind.FILE}
-    assert plain == {"ca_file", "certificate_file", "known_hosts", "capture", "manifests"}
+    assert plain == {"ca_file", "certificate_file", "known_hosts", "capture", "manifests", "file"}
     secret = {name.rpartition(".")[2] for name, kind in FILES.items() if kind is Kind.SECRET}
     assert {"identity_file", "tsig_key_file", "key_file", "app_password_file", "kubeconfig"} <= secret
 
