@@ -18,6 +18,7 @@ PACKAGES = {
     "openssh-client": "ssh-keygen",
     "iproute2": "ip",
     "iptables": "iptables",
+    "iputils-ping": "ping",
     "ethtool": "ethtool",
     "nftables": "nft",
     "conntrack": "conntrack",

@@ -11,7 +11,7 @@ from typing import Any
 import tasks.checks
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
-from tasks.drivers.errors import OutsideError
+from tasks.drivers.errors import OutsideError, Unasked
 from tasks.registered import modules_with
 
 log = logging.getLogger(__name__)
@@ -21,8 +21,9 @@ log = logging.getLogger(__name__)
 class Check:
     """A check: its stable code, what it is about, its group and what it runs.
 
-    `group` names the context that `run` takes (see `tasks.checks.context`): `admission`, `dataplane`,
-    `workload` or `residency`.
+    `group` names the context that `run` takes (see `tasks.checks.context`): `admission`, `cluster`,
+    `dataplane`, `workload` or `residency`. `writes` says what it writes on its subject for as long as it
+    runs, and is empty for one that only reads. `alone`: it measures time, so nothing else is asked meanwhile.
     """
 
     code: str
@@ -30,6 +31,8 @@ class Check:
     group: str
     severity: Severity
     run: Callable[[Any], Iterable[Finding]]
+    writes: str = ""
+    alone: bool = False
 
 
 @cache
@@ -60,15 +63,27 @@ def judge(
     findings: list[Finding] = []
     for check in checks:
         try:
-            mine = list(check.run(context))
-        except OutsideError as error:
-            log.warning("%s could not observe: %s", check.code, error)
-            mine = [_broken(check, Verdict.ERROR, error.part, str(error), error.remedy)]
-        if not mine:
-            mine = [_broken(check, Verdict.NODATA, "site", "nothing was observed", "")]
-        findings.extend(mine)
+            findings += observe(check, context)
+        except Unasked as error:
+            findings.append(_blind(check, error))
         on_done(check)
     return findings
+
+
+def observe(check: Check, context: object) -> list[Finding]:
+    """Run one, as `judge` does. Raises Unasked where it needs a probe pod and there is none."""
+    try:
+        found = list(check.run(context))
+    except Unasked:
+        raise
+    except OutsideError as error:
+        return [_blind(check, error)]
+    return found or [_broken(check, Verdict.NODATA, "site", "nothing was observed", "")]
+
+
+def _blind(check: Check, error: OutsideError) -> Finding:
+    log.warning("%s could not observe: %s", check.code, error)
+    return _broken(check, Verdict.ERROR, error.part, str(error), error.remedy)
 
 
 def _broken(check: Check, verdict: Verdict, subject: str, observed: str, remedy: str) -> Finding:

@@ -37,6 +37,10 @@ class Throttled(OutsideError):
     """The service asks us to slow down, after all retries."""
 
 
+class Unasked(OutsideError):
+    """A question was not put: what it would be put to (a probe pod) is not there."""
+
+
 class CommandFailed(OutsideError):
     """A command ended with a non-zero exit or ran out of time."""
 

@@ -16,14 +16,23 @@ from tasks.facts.gather import gather
 
 CODE = "ADM-CLOCK"
 LIMIT_S = 0.5  # etcd warns from one second of difference between members
-_EXPECTED = f"at most {LIMIT_S:g} s off this machine's clock, and kept by NTP"
+_EXPECTED = f"at most {LIMIT_S:g} s off this machine's clock and off its NTP servers, and kept by NTP"
 
 
-def judge(offset_s: float, doubt_s: float, synchronized: bool) -> Judged:
-    """`offset_s` is the host's clock minus ours; `doubt_s` half the round trip in which it was asked."""
+def judge(offset_s: float, doubt_s: float, synchronized: bool, ntp_offset_s: float | None = None) -> Judged:
+    """`offset_s` is the host's clock minus ours; `doubt_s` half the round trip in which it was asked.
+
+    `ntp_offset_s` is how far the host's NTP client says it is off, None where it does not say.
+    """
     said = (
         f"{offset_s:+.3f} s (within {doubt_s:.3f} s), NTP {'keeps' if synchronized else 'does not keep'} it"
     )
+    if ntp_offset_s is not None:
+        said += f", {ntp_offset_s:+.6f} s off its servers"
+    if ntp_offset_s is not None and abs(ntp_offset_s) > LIMIT_S:
+        return Judged(
+            Verdict.FAIL, said, "look at the host's NTP servers: chronyc sources, timedatectl timesync-status"
+        )
     if abs(offset_s) - doubt_s > LIMIT_S:
         return Judged(Verdict.FAIL, said, "run on the host: systemctl enable --now systemd-timesyncd")
     if abs(offset_s) + doubt_s > LIMIT_S:
@@ -47,7 +56,7 @@ def run(context: Admission) -> Iterable[Finding]:
             yield unseen(CODE, name, _EXPECTED, Severity.HIGH, error)
             continue
         offset = (there.now - (before + half)).total_seconds()
-        said = judge(offset, half.total_seconds(), there.synchronized)
+        said = judge(offset, half.total_seconds(), there.synchronized, there.ntp_offset_s)
         yield finding(context, CODE, name, _EXPECTED, Severity.HIGH, said, asked, facts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -31,10 +31,17 @@ class Judged:
 
 def answers(context: Admission, asked: Sequence[Asked[Any]]) -> dict[str, Facts | OutsideError]:
     """Each host's answers, or why there are none; all hosts are asked at once."""
+    return gathered(context, dict.fromkeys(context.hosts, asked))
+
+
+def gathered(
+    context: Admission, asked: Mapping[str, Sequence[Asked[Any]]]
+) -> dict[str, Facts | OutsideError]:
+    """As `answers`, with questions of its own for each host; only hosts that there are, are asked."""
 
     def one(host: Host) -> Facts | OutsideError:
         try:
-            return gather(host, asked)
+            return gather(host, asked[host.name])
         except OutsideError as error:
             return error
 

@@ -29,6 +29,7 @@ from tasks.facts.os_release import System
 from tasks.facts.ports import Listener
 from tasks.facts.sysctl import Setting
 from tasks.facts.virtualization import Virtualization
+from tests.checks.admission.test_machines import MINE, OTHER
 from tests.facts.test_recorded import KVM
 from tests.operations.places import site
 
@@ -72,7 +73,8 @@ def test_every_admission_check_is_registered() -> None:
     codes = {check.code for check in in_group("admission")}
     assert codes >= {
         "ADM-VIRT", "ADM-STEAL", "ADM-KERNEL", "ADM-CLOCK", "ADM-MEM", "ADM-CPU", "ADM-SWAP", "ADM-PORTS",
-        "ADM-UNIQUE", "ADM-MTU", "TUN-LIVE",
+        "ADM-UNIQUE", "ADM-MTU", "TUN-LIVE", "ADM-NOISE", "ADM-DISK", "ADM-FLAGS", "ADM-OFFLOAD", "ADM-PMTU",
+        "ADM-ENTROPY", "ADM-CGROUP", "ADM-SSH",
     }  # fmt: skip
 
 
@@ -94,7 +96,7 @@ def test_every_admission_check_is_registered() -> None:
     ],
 )
 def test_only_kvm_by_two_signs_passes(over: dict[str, str], verdict: Verdict) -> None:
-    said = virt.judge("oslo-1", Virtualization({**KVM, **over}))
+    said = virt.judge(Virtualization({**KVM, **over}), MINE, {"oslo-2": OTHER})
     assert said.verdict is verdict
     assert bool(said.remedy) is (verdict is not Verdict.PASS)
 
