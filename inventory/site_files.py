@@ -8,7 +8,7 @@ yet.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 
@@ -52,23 +52,27 @@ def _paths_in(model: type[BaseModel], above: str = "") -> Iterator[str]:
             yield here
 
 
-# Every path of the model, so that none is forgotten when a model gets a new one.
-FILES: dict[str, Kind] = {name: _kind(name) for name in _paths_in(Site)}
+def files_of(model: type[BaseModel]) -> dict[str, Kind]:
+    """Every path of a model, so that none is forgotten when it gets a new one."""
+    return {name: _kind(name) for name in _paths_in(model)}
 
 
-def make_absolute(tree: Tree, folder: Path) -> None:
+FILES = files_of(Site)
+
+
+def make_absolute(tree: Tree, folder: Path, files: Mapping[str, Kind] = FILES) -> None:
     """Turn every relative path of the tree into one below the site file's folder; `~` is the home folder."""
-    for name in FILES:
+    for name in files:
         *above, last = name.split(".")
         holder = tree.get(above)
         if isinstance(holder, dict) and isinstance(holder.get(last), str) and holder[last]:
             holder[last] = str(folder / Path(holder[last]).expanduser())
 
 
-def problems_of_files(tree: Tree) -> list[Problem]:
+def problems_of_files(tree: Tree, files: Mapping[str, Kind] = FILES) -> list[Problem]:
     """Every named file that is missing, of the wrong kind, or a secret that others can read."""
     problems = []
-    for name, kind in FILES.items():
+    for name, kind in files.items():
         path: KeyPath = tuple(name.split("."))
         value = tree.get(path)
         if kind is Kind.WRITTEN or value is None or not isinstance(value, str):

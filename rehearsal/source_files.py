@@ -252,7 +252,10 @@ def _registration(machine: Machine) -> dict[str, Any]:
 
 
 def kube_proxy_config(plan: Plan, machine: Machine) -> dict[str, Any]:
-    """kube-proxy 1.25's configuration; nf_conntrack_max exists in the first network namespace only."""
+    """kube-proxy 1.25's configuration; nf_conntrack_max exists in the first network namespace only.
+
+    Its metrics port is on every address, as EKS has it: a doctor without SSH reads the mode there.
+    """
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -261,7 +264,7 @@ def kube_proxy_config(plan: Plan, machine: Machine) -> dict[str, Any]:
         "clusterCIDR": plan.aws_pod_network,
         "clientConnection": {"kubeconfig": "/etc/kubernetes/kube-proxy.kubeconfig"},
         "conntrack": {"maxPerCore": 0},
-        "metricsBindAddress": "127.0.0.1:10249",
+        "metricsBindAddress": "0.0.0.0:10249",
     }
 
 

@@ -45,6 +45,14 @@ class Admission:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """Group `cluster`: what any cluster's API alone shows of its nodes, with nothing started in it."""
+
+    kube: Kube
+    clock: Clock
+
+
+@dataclass(frozen=True)
 class DataPlane:
     """Group `dataplane`: does every path of the target's network work?
 

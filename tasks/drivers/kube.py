@@ -136,6 +136,11 @@ class KubeApi:
         query = {"propagationPolicy": "Background"}
         return self._call("DELETE", path, query=query, absent_is_none=True) is not None
 
+    def node_get(self, node: str, port: int, path: str) -> str:
+        """See `ports.Kube`. The API server does not ask a node's own loopback."""
+        where = f"/api/v1/nodes/{quote(node)}:{port}/proxy/{path.lstrip('/')}"
+        return (self._answer("GET", where) or b"").decode("utf-8", "replace")
+
     def execute(
         self, namespace: str, pod: str, argv: Sequence[str], *, container: str = "", timeout_s: float = 30.0
     ) -> Output:
@@ -188,6 +193,21 @@ class KubeApi:
         body: Json | None = None,
         absent_is_none: bool = False,
     ) -> dict[str, Any] | None:
+        content = self._answer(method, path, query=query, body=body, absent_is_none=absent_is_none)
+        if content is None:
+            return None
+        answer: dict[str, Any] = json.loads(content)
+        return answer
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        absent_is_none: bool = False,
+    ) -> bytes | None:
         url = self._configuration.host + path + (f"?{urlencode(query)}" if query else "")
         headers = self._headers()
         if body is not None:
@@ -197,12 +217,11 @@ class KubeApi:
             response = self._rest.request(  # type: ignore[no-untyped-call] # untyped library
                 method, url, headers=headers, body=data, _request_timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
             )
-            content = response.read()
+            content: bytes = response.read()
         except (client.ApiException, urllib3.exceptions.HTTPError, OSError) as error:
             raise _no_answer(self._name, self._configuration.host, error) from error
         if 200 <= response.status < 300:
-            answer: dict[str, Any] = json.loads(content)
-            return answer
+            return content
         if response.status == 404 and absent_is_none:
             return None
         raise refusal(self._name, f"{method} {path}", response.status, content)

@@ -97,6 +97,12 @@ class Kube(Protocol):
     def delete(self, api_version: str, kind: str, name: str, *, namespace: str | None = None) -> bool:
         """Delete it; whether it was there."""
 
+    def node_get(self, node: str, port: int, path: str) -> str:
+        """What a node answers to a GET, asked by the API server: port 10250 is kubelet's, with our rights.
+
+        Raises Denied (nodes/proxy), ServiceFailed where nothing answers there.
+        """
+
     def execute(
         self, namespace: str, pod: str, argv: Sequence[str], *, container: str = "", timeout_s: float = 30.0
     ) -> Output:

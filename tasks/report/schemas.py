@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from inventory.models.cluster_file import ClusterFile
 from inventory.models.resource import Survey
 from inventory.models.site import Site
 from inventory.models.stage import StageResult
@@ -23,6 +24,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 # Name of the format, the model, and whether people write it (input) or we do (output).
 _MODELS: tuple[tuple[str, type[BaseModel], bool], ...] = (
     ("site", Site, True),
+    ("cluster", ClusterFile, True),
     ("survey", Survey, False),
     ("stage", StageResult, False),
     ("rounds", Rounds, True),

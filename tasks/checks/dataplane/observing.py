@@ -12,7 +12,7 @@ from inventory.models.finding import Evidence, Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.evidence import observed
-from tasks.drivers.errors import OutsideError, ServiceFailed
+from tasks.drivers.errors import OutsideError, ServiceFailed, Unasked
 from tasks.drivers.ports import Host
 from tasks.facts.asked import Asked, FactUnreadable
 from tasks.facts.probe import NAMESPACE, PROGRAM, SERVICE
@@ -64,6 +64,8 @@ class Line:
                 return [self.says(Verdict.NODATA, node.name, "no connection to this host", (), "run prepare")]
             try:
                 found = judge(node, host)
+            except Unasked:
+                raise  # it is the same on every node
             except OutsideError as error:
                 what = str(error)
                 return [
@@ -108,23 +110,27 @@ def ask(
 
 
 def probe_of(context: DataPlane, node: Node) -> str:
-    """The probe pod on this node. Raises ServiceFailed where there is none."""
+    """The probe pod on this node. Raises Unasked where there is none."""
     return _pod(context.probes, node, "probe pod")
 
 
 def node_probe_of(context: DataPlane, node: Node) -> str:
-    """The probe pod on this node's own network. Raises ServiceFailed where there is none."""
+    """The probe pod on this node's own network. Raises Unasked where there is none."""
     return _pod(context.node_probes, node, "probe pod with hostNetwork")
 
 
 def _pod(pods: Mapping[str, str], node: Node, what: str) -> str:
     if node.name not in pods:
-        raise ServiceFailed(node.name, f"there is no {what} on this node")
+        raise Unasked(
+            node.name, f"there is no {what} on this node", "network starts probe pods and removes them"
+        )
     return pods[node.name]
 
 
 def probe_addresses(context: DataPlane) -> dict[str, str]:
-    """The pod address of each node's probe pod, by node. Raises ServiceFailed for one without an address."""
+    """The pod address of each node's probe pod, by node. Raises Unasked where there are no probe pods."""
+    if not context.probes:
+        raise Unasked(context.kube.name, "there are no probe pods", "network starts them and removes them")
     pods = {pod["metadata"]["name"]: pod for pod in context.kube.list("v1", "Pod", namespace=NAMESPACE)}
     found = {}
     for node, name in context.probes.items():
@@ -136,8 +142,8 @@ def probe_addresses(context: DataPlane) -> dict[str, str]:
 
 
 def probe_service(context: DataPlane) -> dict[str, Any]:
-    """The probe's Service. Raises ServiceFailed where it is missing."""
+    """The probe's Service. Raises Unasked where it is missing."""
     service = context.kube.get("v1", "Service", SERVICE, namespace=NAMESPACE)
     if service is None:
-        raise ServiceFailed(f"{NAMESPACE}/{SERVICE}", "the probe's Service is missing")
+        raise Unasked(f"{NAMESPACE}/{SERVICE}", "the probe's Service is missing")
     return service

@@ -1,0 +1,129 @@
+"""A cluster whose node probes are played by its hosts over SSH: what a node can be asked with no pod started.
+
+Only what needs no other probe at the far end: a GET, and a dial of an address that is not a probe's.
+Everything else is not asked at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from inventory.models.command import Command
+from tasks.drivers.errors import Unasked
+from tasks.drivers.ports import Host, Kube, Output
+from tasks.facts.probe import PORT
+
+_TIMEOUT_S = 2
+# Only bash and timeout: a node need not have curl.
+_GET = """
+exec 3<> "/dev/tcp/$1/$2" || exit 7
+printf 'GET %s HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' "$3" "$1" >&3
+exec timeout "$4" cat <&3
+"""
+_DIAL = """
+wait_s=$1; shift
+for end do
+  {
+    before=${EPOCHREALTIME/./}
+    ok=no
+    said=$(timeout "$wait_s" bash -c 'exec 3<> "/dev/tcp/$1/$2"' bash "${end%:*}" "${end##*:}" 2>&1) && ok=yes
+    printf '%s\\t%s\\t%s\\t%s\\n' "$end" "$ok" "$((${EPOCHREALTIME/./} - before))" \
+      "$(printf %s "${said##*: }" | tr '\\t\\n' '  ')"
+  } &
+done
+wait
+"""
+
+
+def node_probes(hosts: Mapping[str, Host]) -> dict[str, str]:
+    """The names under which `HostAsked` takes a question to a node."""
+    return {name: f"host/{name}" for name in hosts}
+
+
+class HostAsked:
+    """Implements `ports.Kube` for reading: nothing is ever applied or deleted through it."""
+
+    def __init__(self, kube: Kube, hosts: Mapping[str, Host]) -> None:
+        self._kube = kube
+        self._hosts = {pod: hosts[name] for name, pod in node_probes(hosts).items()}
+
+    @property
+    def name(self) -> str:
+        """The cluster's name."""
+        return self._kube.name
+
+    def kinds(self) -> Sequence[tuple[str, str]]:
+        """See `ports.Kube`."""
+        return self._kube.kinds()
+
+    def list(
+        self, api_version: str, kind: str, *, namespace: str | None = None, selector: str = ""
+    ) -> list[dict[str, Any]]:
+        """See `ports.Kube`."""
+        return self._kube.list(api_version, kind, namespace=namespace, selector=selector)
+
+    def get(
+        self, api_version: str, kind: str, name: str, *, namespace: str | None = None
+    ) -> dict[str, Any] | None:
+        """See `ports.Kube`."""
+        return self._kube.get(api_version, kind, name, namespace=namespace)
+
+    def node_get(self, node: str, port: int, path: str) -> str:
+        """See `ports.Kube`."""
+        return self._kube.node_get(node, port, path)
+
+    def apply(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> bool:
+        """Raises Unasked: nothing is written here."""
+        del dry_run
+        raise Unasked(self.name, f"{manifest.get('kind')} would be applied, and this only looks")
+
+    def delete(self, api_version: str, kind: str, name: str, *, namespace: str | None = None) -> bool:
+        """Raises Unasked: nothing is written here."""
+        del api_version, namespace
+        raise Unasked(self.name, f"{kind} {name} would be deleted, and this only looks")
+
+    def execute(
+        self, namespace: str, pod: str, argv: Sequence[str], *, container: str = "", timeout_s: float = 30.0
+    ) -> Output:
+        """What the probe program would print on this node. Raises Unasked, and what `Host.run` raises."""
+        del namespace, container
+        host, (_, verb, *words) = self._hosts.get(pod), argv
+        if host is not None and verb == "get" and len(words) == 1:
+            return _get(host, words[0], timeout_s)
+        if host is not None and verb == "tcp" and all(_is_dialled(word) for word in words):
+            return _dial(host, words, timeout_s)
+        raise Unasked(pod, f"`{verb}` is asked by probe pods only", "network starts them and removes them")
+
+
+def _is_dialled(word: str) -> bool:
+    host, _, port = word.rpartition(":")
+    return bool(host) and port.isdecimal() and int(port) != PORT
+
+
+def _get(host: Host, url: str, timeout_s: float) -> Output:
+    parts = urlsplit(url)
+    command = Command.of(
+        *("bash", "-c", _GET, "bash", parts.hostname or "", parts.port or 80, parts.path or "/", _TIMEOUT_S)
+    )
+    output = host.run(command, timeout_s=timeout_s)
+    head, _, body = output.stdout.replace("\r\n", "\n").partition("\n\n")
+    status = head.split(" ", 2)[1] if head.startswith("HTTP/") else "0"
+    error = "" if status != "0" else f"no answer: {output.stderr.strip().rpartition(': ')[2]}"
+    return _said({"status": int(status), "body": body, "error": error}, output)
+
+
+def _dial(host: Host, words: Sequence[str], timeout_s: float) -> Output:
+    output = host.run(Command.of("bash", "-c", _DIAL, "bash", _TIMEOUT_S, *words), timeout_s=timeout_s)
+    results = []
+    for line in output.stdout.splitlines():
+        address, ok, took_us, error = line.split("\t")
+        why = "" if ok == "yes" else error.strip() or "timed out"
+        results.append({"address": address, "ok": ok == "yes", "ms": int(took_us) / 1000, "error": why})
+    return _said({"results": results}, output)
+
+
+def _said(document: dict[str, Any], output: Output) -> Output:
+    return Output(0, json.dumps(document), output.stderr, output.seconds)

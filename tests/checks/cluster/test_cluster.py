@@ -1,0 +1,153 @@
+"""What an API alone shows of nodes: userspace mode, a shared kernel, nodes that are not well."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from inventory.models.finding import Finding
+from inventory.models.verdict import Verdict
+from tasks.checks.cluster import node_state, proxy_mode, shared_kernel
+from tasks.checks.context import Cluster
+from tasks.checks.registry import Check, in_group, observe
+from tasks.drivers.errors import Denied, OutsideError, ServiceFailed
+from tests.networks.cluster import MemoryKube, StillClock
+
+CONFIG = {"kind": "ConfigMap", "metadata": {"name": "kube-proxy", "namespace": "kube-system"}}
+
+
+def node(name: str, **status: Any) -> dict[str, Any]:
+    info = {"bootID": f"boot-{name}", "systemUUID": f"uuid-{name}", "kernelVersion": "6.1.0-18-amd64"}
+    ready = [{"type": "Ready", "status": "True"}, {"type": "MemoryPressure", "status": "False"}]
+    return {
+        "kind": "Node",
+        "metadata": {"name": name},
+        "status": {"nodeInfo": info | status.get("info", {}), "conditions": status.get("conditions", ready)},
+    }
+
+
+def summary(tasks: int = 400, used: int = 10 << 30, inodes: int = 90_000, size: int = 50 << 30) -> str:
+    disk = {"capacityBytes": size, "availableBytes": size - used, "inodesUsed": inodes}
+    return json.dumps({"node": {"fs": disk, "rlimit": {"curproc": tasks}}})
+
+
+class Api(MemoryKube):
+    """A cluster whose nodes answer GETs from a table: (node, path) -> text or error."""
+
+    def __init__(self, answers: dict[tuple[str, str], str | OutsideError]) -> None:
+        super().__init__()
+        self.answers = answers
+
+    def node_get(self, node: str, port: int, path: str) -> str:
+        answer = self.answers.get((node, path), ServiceFailed(node, f"port {port}: connection refused"))
+        if isinstance(answer, OutsideError):
+            raise answer
+        return answer
+
+
+def found(check: Check, kube: Api) -> dict[str, Finding]:
+    findings = observe(check, Cluster(kube, StillClock()))
+    assert all(f.verdict is Verdict.PASS or f.remedy for f in findings)
+    return {finding.subject: finding for finding in findings}
+
+
+def test_they_are_registered() -> None:
+    assert {check.code for check in in_group("cluster")} >= {"CLU-PROXY", "CLU-KERNEL", "CLU-NODE"}
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ("iptables", Verdict.PASS),
+        ("nftables\n", Verdict.PASS),
+        ("ipvs", Verdict.WARN),
+        ("userspace", Verdict.FAIL),
+        ("<html>", Verdict.NODATA),
+    ],
+)
+def test_kube_proxys_own_word_is_judged(said: str, verdict: Verdict) -> None:
+    kube = Api({("n1", "proxyMode"): said})
+    kube.put(node("n1"))
+    finding = found(proxy_mode.CHECK, kube)["n1"]
+    assert finding.verdict is verdict
+    assert finding.evidence[0].source.endswith("/nodes/n1:10249/proxy/proxyMode")
+
+
+@pytest.mark.parametrize(
+    ("mode", "verdict"),
+    [("userspace", Verdict.FAIL), ("", Verdict.INCONCLUSIVE), ("ipvs", Verdict.INCONCLUSIVE)],
+)
+def test_a_configuration_proves_only_a_bad_mode(mode: str, verdict: Verdict) -> None:
+    kube = Api({})
+    kube.put(node("n1"), CONFIG | {"data": {"config.conf": f"mode: '{mode}'\n"}})
+    finding = found(proxy_mode.CHECK, kube)["n1"]
+    assert (finding.verdict, "was not asked" in finding.observed) == (verdict, True)
+
+
+def test_a_proxy_that_nobody_can_ask_is_no_data() -> None:
+    kube = Api({})
+    kube.put(node("n1"))
+    assert found(proxy_mode.CHECK, kube)["n1"].verdict is Verdict.NODATA
+
+
+def kernels(answers: dict[str, str | OutsideError], **info: dict[str, str]) -> dict[str, Finding]:
+    kube = Api({(name, "stats/summary"): answer for name, answer in answers.items()})
+    kube.put(*(node(name, info=info.get(name, {})) for name in answers))
+    return found(shared_kernel.CHECK, kube)
+
+
+def test_nodes_of_their_own_pass() -> None:
+    two = kernels({"a": summary(300), "b": summary(420, used=11 << 30, inodes=95_000)})
+    assert {finding.verdict for finding in two.values()} == {Verdict.PASS}
+
+
+def test_a_shared_kernel_shows_by_two_signs() -> None:
+    two = kernels({"a": summary(1200), "b": summary(1212, used=(10 << 30) + 4096, inodes=90_004)})
+    assert {finding.verdict for finding in two.values()} == {Verdict.FAIL}
+    for sign in ("its kernel counts 1200 tasks, b's 1212", "its disk is as large and as full as b's"):
+        assert sign in two["a"].observed
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        summary(400, used=30 << 30),  # as many tasks by chance
+        summary(900),  # the same image on disks of the same size
+    ],
+)
+def test_one_sign_is_only_shown(other: str) -> None:
+    assert {f.verdict for f in kernels({"a": summary(), "b": other}).values()} == {Verdict.WARN}
+
+
+def test_equal_ids_are_two_signs() -> None:
+    same = {"bootID": "x", "systemUUID": "y"}
+    two = kernels({"a": summary(300), "b": summary(900, used=1 << 30)}, a=same, b=same)
+    assert {finding.verdict for finding in two.values()} == {Verdict.FAIL}
+
+
+@pytest.mark.parametrize("kernel", ["5.4.0-3-pve", "2.6.32-042stab145.3", "3.10.0-1160.vz7"])
+def test_a_container_hosts_kernel_is_certain(kernel: str) -> None:
+    only = kernels({"a": summary()}, a={"kernelVersion": kernel})
+    assert only["a"].verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("answer", [Denied("a", "nodes/proxy is forbidden"), "{}", "no JSON"])
+def test_a_kubelet_that_is_not_asked_is_no_data(answer: str | OutsideError) -> None:
+    assert kernels({"a": answer})["a"].verdict is Verdict.NODATA
+
+
+@pytest.mark.parametrize(
+    ("conditions", "verdict"),
+    [
+        ([{"type": "Ready", "status": "True"}], Verdict.PASS),
+        ([{"type": "Ready", "status": "Unknown", "message": "kubelet stopped posting"}], Verdict.FAIL),
+        ([{"type": "Ready", "status": "True"}, {"type": "DiskPressure", "status": "True"}], Verdict.FAIL),
+        ([], Verdict.FAIL),
+    ],
+)
+def test_nodes_that_are_not_well(conditions: list[dict[str, str]], verdict: Verdict) -> None:
+    kube = Api({})
+    kube.put(node("n1", conditions=conditions))
+    assert found(node_state.CHECK, kube)["n1"].verdict is verdict
