@@ -22,6 +22,8 @@ from rehearsal.state import Running, State
 from tasks.drivers.errors import CommandFailed, HostUnreachable
 
 READY_S = 30.0
+_BOOTED = ("--boot",)
+_LIGHT = ("--as-pid2", "--", "sh", "-c", "mkdir -p /run/sshd; exec /usr/sbin/sshd -D -e")
 Furnish = Callable[[Machine, Path], None]
 
 
@@ -57,16 +59,19 @@ def boot(
     binds: Mapping[Path, str] | None = None,
     furnish: Furnish | None = None,
     wait: bool = True,
+    light: bool = False,
 ) -> None:
     """Boot these nodes side by side; each is ready when its sshd greets.
 
-    `binds` are bound read-only into them; `furnish` lays files into a root before its boot.
+    `binds` are bound read-only into them; `furnish` lays files into a root before its boot. A `light` node
+    has no systemd and no inotify instance: nothing but sshd, and twenty of them beside each other.
     Raises HostUnreachable with the end of the node's
     console where one does not come up.
     """
     with ThreadPoolExecutor(max_workers=len(machines)) as pool:
         for future in [
-            pool.submit(_start, plan, state, machine, binds or {}, furnish) for machine in machines
+            pool.submit(_start, plan, state, machine, binds or {}, furnish, _LIGHT if light else _BOOTED)
+            for machine in machines
         ]:
             future.result()
     if wait:
@@ -95,9 +100,15 @@ def leader(node: Running) -> int:
     with contextlib.suppress(OSError):
         children = Path(f"/proc/{node.pid}/task/{node.pid}/children").read_text().split()
         for child in map(int, children):
-            if Path(f"/proc/{child}/exe").readlink().name == "systemd":
+            if Path(f"/proc/{child}/exe").readlink().name == "systemd" or _is_stub(child):
                 return child
     raise HostUnreachable(node.name, "its init does not run")
+
+
+def _is_stub(process: int) -> bool:
+    """Whether it is the first process of a light node, in which systemd-nspawn itself plays the init."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return status.startswith(("Name:\t(sd-stubinit)", "Name:\t(sd-stub)"))
 
 
 def stop(state: State, machines: Iterable[Machine], within_s: float = 5.0) -> None:
@@ -121,7 +132,12 @@ def stop(state: State, machines: Iterable[Machine], within_s: float = 5.0) -> No
 
 
 def _start(
-    plan: Plan, state: State, machine: Machine, binds: Mapping[Path, str], furnish: Furnish | None
+    plan: Plan,
+    state: State,
+    machine: Machine,
+    binds: Mapping[Path, str],
+    furnish: Furnish | None,
+    init: tuple[str, ...],
 ) -> None:
     if machine.name in state.recorded("process") and state.process(machine.name).alive():
         return
@@ -130,7 +146,7 @@ def _start(
     if furnish is not None:
         furnish(machine, root)
     argv: list[str | Path] = [
-        *("systemd-nspawn", "--quiet", "--directory", root, "--boot", "--machine", machine.netns),
+        *("systemd-nspawn", "--quiet", "--directory", root, "--machine", machine.netns),
         f"--hostname={machine.name}",
         *("--register=no", "--keep-unit", f"--network-namespace-path={netns.NAMED / machine.netns}"),
         # runc makes a session keyring for every container and kubelet's cgroup v2 code loads BPF programs.
@@ -138,6 +154,7 @@ def _start(
         *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"),
     ]
     argv += [f"--bind-ro={here}:{inside}" for here, inside in binds.items()]
+    argv += init
     state.run_process(
         machine.name,
         argv,

@@ -7,7 +7,6 @@ host, in a process group of its own, so that a time-out really ends it even when
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import threading
 import time
@@ -18,12 +17,13 @@ import paramiko
 
 from inventory.errors import BadInput
 from inventory.models.cluster import Node
-from inventory.models.command import Command, Script, Shellable
+from inventory.models.command import Command, Shellable
 from inventory.models.ssh import Ssh
 from inventory.printable import last_line, printable
 from tasks.drivers.compressed import compressed
 from tasks.drivers.errors import CommandFailed, HostUnreachable
 from tasks.drivers.ports import Output
+from tasks.drivers.put import put, put_packed
 from tasks.drivers.ssh_link import SshLink
 from tasks.drivers.ssh_way import SshWay
 
@@ -34,25 +34,6 @@ _LINGER_S = 1.0  # a child that keeps the output open does not hold us longer th
 _CHUNK = 1 << 17
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TIMED_OUT = (124, 137)  # of timeout(1): ended by SIGTERM, by SIGKILL
-
-# $1 path, $2 mode, $3 SHA-256, $4 the program that unpacks. A content cut short by a lost connection has the
-# wrong digest and is not put in place.
-_PUT = """
-set -eu
-mkdir -p "$(dirname "$1")"
-part=$(mktemp "$1.XXXXXX")
-trap 'rm -f "$part"' EXIT
-$4 > "$part"
-digest="sha256sum"
-if command -v openssl >/dev/null; then digest="openssl dgst -sha256 -r"; fi
-said=$($digest < "$part")
-[ "${said%% *}" = "$3" ] || { echo 'the digest differs on arrival' >&2; exit 65; }
-chmod "$2" "$part"
-sync "$part"
-mv -f "$part" "$1"
-sync "$(dirname "$1")"
-trap - EXIT
-"""
 
 
 class SshHost:
@@ -82,12 +63,11 @@ class SshHost:
 
     def put_file(self, path: str, content: bytes, *, mode: int = 0o644) -> None:
         """See `ports.Host.put_file`; missing folders are made with mode 0755."""
-        command = Script.of(_PUT, path, f"{mode:o}", hashlib.sha256(content).hexdigest(), "cat")
-        self.check(command, stdin=content)
+        self.check(put(path, content, mode), stdin=content)
 
     def put_program(self, path: str, source: Path, sha256: str, *, mode: int = 0o755) -> None:
         """See `ports.Host.put_program`: sent compressed, unpacked and verified on the host."""
-        command = Script.of(_PUT, path, f"{mode:o}", sha256, "gzip -dc")
+        command = put_packed(path, sha256, mode)
         try:
             packed = compressed(source, sha256).open("rb")
         except OSError as error:

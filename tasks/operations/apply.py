@@ -10,6 +10,7 @@ from inventory.models.change import Action, Change, PutFile, PutProgram, RemoveF
 from inventory.models.command import Command
 from tasks.drivers.errors import CommandFailed, OutsideError
 from tasks.drivers.ports import Host
+from tasks.operations.batch import batches, compose, parse
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def apply(host: Host, change: Change) -> None:
         for action in change.apply:
             _act(host, action)
     except CommandFailed as error:
-        raise CommandFailed(host.name, f"{change.subject}: {error.what}", error.remedy) from None
+        raise _about(change, error) from None
 
 
 def undo(host: Host, change: Change) -> None:
@@ -47,25 +48,52 @@ def undo(host: Host, change: Change) -> None:
 
 
 def apply_all(
-    host: Host,
-    changes: Sequence[Change],
-    before: Callable[[Change], None] = lambda _: None,
-    after: Callable[[Change], None] = lambda _: None,
+    host: Host, changes: Sequence[Change], after: Callable[[Sequence[Change]], None] = lambda _: None
 ) -> Applied:
-    """Apply them in order and stop at the first failure of the outside.
+    """Apply them in order, in as few round trips as may be, and stop at the first failure of the outside.
 
-    `before` and `after` are called around each change (intent, outcome); `after` only where it was applied.
+    `after` is told of all changes that are done, whenever there are more. Where the connection is lost in a
+    round trip, what was done in it counts as not done. Raises ValueError where one is another host's.
     """
-    done: list[Change] = []
     for change in changes:
-        before(change)
-        try:
-            apply(host, change)
-        except OutsideError as error:
-            return Applied(host.name, tuple(done), change, error)
-        done.append(change)
-        after(change)
-    return Applied(host.name, tuple(done))
+        if change.host != host.name:
+            raise ValueError(f"a change of {change.host} was given to {host.name}")
+    actions = [(number, action) for number, change in enumerate(changes) for action in change.apply]
+    begun = 0  # actions that are done
+    whole = 0  # changes all of whose actions are done
+    error: OutsideError | None = None
+    for batch in batches(action for _, action in actions):
+        came, error = _together(host, batch)
+        begun += came
+        so_far = actions[begun][0] if begun < len(actions) else len(changes)
+        if so_far > whole:
+            whole = so_far
+            after(changes[:whole])
+        if error is not None:
+            failed = changes[actions[begun][0]]
+            return Applied(host.name, tuple(changes[:whole]), failed, _about(failed, error))
+    return Applied(host.name, tuple(changes))
+
+
+def _together(host: Host, actions: Sequence[Action]) -> tuple[int, OutsideError | None]:
+    """How many of the actions were done, and what ended them."""
+    try:
+        if len(actions) == 1:
+            _act(host, actions[0])
+            return 1, None
+        batch = compose(actions)
+        came = parse(batch, host.run(batch.script, stdin=batch.stdin, timeout_s=batch.timeout_s))
+    except OutsideError as error:
+        return 0, error
+    except ValueError as error:
+        return 0, CommandFailed(host.name, str(error))
+    return came.done, CommandFailed(host.name, came.why) if came.why else None
+
+
+def _about(change: Change, error: OutsideError) -> OutsideError:
+    if isinstance(error, CommandFailed):
+        return CommandFailed(error.part, f"{change.subject}: {error.what}", error.remedy)
+    return error
 
 
 def _act(host: Host, action: Action) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from tasks.drivers.ports import Host
 from tasks.facts.asked import Asked, FactUnreadable
 from tasks.facts.gather import Facts, gather
 from tasks.ledger import Effect
-from tasks.operations.apply import Applied, apply
+from tasks.operations.apply import Applied, apply_all
 from tasks.steps.failed_hosts import FailedHosts, refuse
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import Workplace, current
@@ -147,16 +148,15 @@ def _apply(place: Workplace, phase: str, host: Host, changes: Sequence[Change]) 
         "host": host.name,
         "changes": [{"subject": c.subject, "why": c.why, "after": c.after[:200]} for c in changes],
     }
-    done: list[Change] = []
-    try:
-        with place.ledger.effect(f"host/{host.name}/{phase}", intent) as effect:
-            for change in changes:
-                apply(host, change)
-                done.append(change)
-                _say(effect, done)
-    except OutsideError as error:
-        return Applied(host.name, tuple(done), changes[len(done)], error)
-    return Applied(host.name, tuple(done))
+    came = Applied(host.name, ())
+    with (
+        contextlib.suppress(OutsideError),  # `came` has it; the ledger's outcome wants to see it raised
+        place.ledger.effect(f"host/{host.name}/{phase}", intent) as effect,
+    ):
+        came = apply_all(host, changes, lambda done: _say(effect, done))
+        if came.error is not None:
+            raise came.error
+    return came
 
 
 def _say(effect: Effect, done: Sequence[Change]) -> None:

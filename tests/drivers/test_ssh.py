@@ -143,6 +143,7 @@ def test_a_lost_connection_is_made_anew(host: SshHost) -> None:
 
 
 def test_a_connection_lost_while_a_command_runs_is_named(host: SshHost) -> None:
+    host.check(Command.of("true"))
     threading.Timer(0.5, lambda: host._link.transport.close()).start()  # type: ignore[union-attr]  # pulled plug
     with pytest.raises(HostUnreachable, match="oslo-1: the connection was lost while a command ran"):
         host.run(Command.of("sleep", 20), timeout_s=30)

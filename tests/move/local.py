@@ -10,6 +10,7 @@ from pathlib import Path
 from inventory.models.command import Shellable
 from tasks.drivers.errors import CommandFailed
 from tasks.drivers.ports import Output
+from tasks.drivers.put import put
 
 
 class LocalHost:
@@ -29,8 +30,7 @@ class LocalHost:
         return output.stdout
 
     def put_file(self, path: str, content: bytes, *, mode: int = 0o644) -> None:
-        Path(path).write_bytes(content)
-        Path(path).chmod(mode)
+        self.check(put(path, content, mode), stdin=content)
 
     def put_program(self, path: str, source: Path, sha256: str, *, mode: int = 0o755) -> None:
         raise NotImplementedError

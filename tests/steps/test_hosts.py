@@ -29,12 +29,12 @@ FILES = ("motd", "issue")
 
 
 class FolderHost(LocalHost):
-    """Runs the real commands here; its files lie in a folder. `broken` names what it refuses to write."""
+    """Runs the real commands here; its files lie in a folder. `broken` names what cannot be written there."""
 
     def __init__(self, name: str, folder: Path, met: threading.Barrier | None = None) -> None:
         self.name = name
         self.folder, self.met = folder, met
-        self.broken: str | None = None
+        self._broken: str | None = None
         self.reached = True
         folder.mkdir()
         self.intents_seen: list[int] = []
@@ -46,6 +46,7 @@ class FolderHost(LocalHost):
         if not self.reached:
             raise HostUnreachable(self.name, "no route to it")
         self.asked_unlocked += not self.holders
+        self.intents_seen.append(self.count_intents(self.name))
         if self.met:
             self.met.wait(5)
         return super().run(command, stdin=stdin, timeout_s=timeout_s)
@@ -53,11 +54,20 @@ class FolderHost(LocalHost):
     def lock(self, holder: str) -> None:
         self.holders.append(holder)
 
-    def put_file(self, path: str, content: bytes, *, mode: int = 0o644) -> None:
-        self.intents_seen.append(self.count_intents(self.name))
-        if self.broken and path.endswith(self.broken):
-            raise CommandFailed(self.name, f"cannot write {path}: no space")
-        super().put_file(path, content, mode=mode)
+    @property
+    def broken(self) -> str | None:
+        return self._broken
+
+    @broken.setter
+    def broken(self, name: str | None) -> None:
+        if self._broken:
+            (self.folder / self._broken).unlink()
+        if name:
+            (self.folder / name).write_text("a file where a folder should be")
+        self._broken = name
+
+    def greeting(self, name: str) -> Path:
+        return self.folder / name / "text"
 
 
 Hosts = dict[str, FolderHost]
@@ -77,7 +87,7 @@ def hosts(place: Workplace, tmp_path: Path) -> Hosts:
 
 
 def asked(host: FolderHost, name: str) -> Asked[str]:
-    path = host.folder / name
+    path = host.greeting(name)
     return Asked(name, Command.of("sh", "-c", f"test ! -e {path} || cat {path}"), str.strip)
 
 
@@ -92,7 +102,7 @@ def bring(hosts: Hosts, draft: Draft, *, dry_run: bool = False, failed: FailedHo
                 why="people shall be greeted",
                 before=facts[name].of(question),
                 after="hello",
-                apply=(PutFile(str(hosts[name].folder / file), b"hello\n"),),
+                apply=(PutFile(str(hosts[name].greeting(file)), b"hello\n"),),
             )
             for name in facts
             for file, question in zip(FILES, questions[name], strict=True)
@@ -106,8 +116,10 @@ def test_every_change_is_made_once_with_an_intent_before_it(place: Workplace, ho
     draft = Draft()
     assert bring(hosts, draft) == 6
     assert draft.changes == 6
-    assert {(host.folder / "motd").read_text() for host in hosts.values()} == {"hello\n"}
-    assert [host.intents_seen for host in hosts.values()] == [[1, 1]] * 3
+    assert {host.greeting("motd").read_text() for host in hosts.values()} == {"hello\n"}
+    assert [host.intents_seen for host in hosts.values()] == [[0, 1]] * 3, (
+        "asked before any intent, changed after it"
+    )
     assert place.ledger.open_intents() == []
     for name in HOSTS:
         (intent,) = place.ledger.entries("intent", f"host/{name}/greeting")
@@ -142,9 +154,9 @@ def test_hosts_are_asked_and_changed_at_once(place: Workplace, hosts: Hosts) -> 
 def test_one_host_fails_and_the_others_go_on(place: Workplace, hosts: Hosts) -> None:
     hosts["oslo-2"].broken = "issue"
     draft = Draft()
-    with pytest.raises(CommandFailed, match=r"oslo-2: .*cannot write .*issue"):
+    with pytest.raises(CommandFailed, match=r"oslo-2: file issue: .*issue/text cannot be written"):
         bring(hosts, draft)
-    assert (hosts["oslo-3"].folder / "issue").exists()
+    assert hosts["oslo-3"].greeting("issue").exists()
     (failed,) = place.ledger.entries("outcome", "host/oslo-2/greeting")
     assert (failed.body["done"], failed.body["applied"]) == (False, ["file motd"])
     assert place.ledger.entries("outcome", "host/oslo-1/greeting")[0].body["done"]
@@ -158,7 +170,7 @@ def test_one_host_fails_and_the_others_go_on(place: Workplace, hosts: Hosts) -> 
 def test_every_host_that_fails_is_named(place: Workplace, hosts: Hosts) -> None:
     hosts["oslo-1"].broken, hosts["oslo-3"].broken = "motd", "issue"
     with pytest.raises(
-        OutsideError, match=r"failed on 2 of 3 hosts.*oslo-1: .*cannot.*oslo-3: .*cannot"
+        OutsideError, match=r"failed on 2 of 3 hosts.*oslo-1: .*cannot be.*oslo-3: .*cannot be"
     ) as error:
         bring(hosts, Draft())
     assert error.value.part == "oslo-1, oslo-3"
@@ -190,10 +202,10 @@ def test_a_host_that_failed_is_left_alone_and_the_others_go_on(
     hosts["oslo-1"].reached = False
     hosts["oslo-2"].broken = "issue"
     assert bring(hosts, draft, failed=failed) == 4
-    assert (hosts["oslo-3"].folder / "issue").exists()
+    assert hosts["oslo-3"].greeting("issue").exists()
     assert [name for name in HOSTS if name in failed] == ["oslo-1", "oslo-2"]
     assert draft.figures[FIGURE]["oslo-1"] == {"phase": "greeting", "why": "oslo-1: no route to it"}
-    assert "cannot write" in draft.figures[FIGURE]["oslo-2"]["why"]
+    assert "cannot be written" in draft.figures[FIGURE]["oslo-2"]["why"]
     assert any("oslo-1: no route to it; the other hosts go on" in line for line in heard.said)
 
     hosts["oslo-1"].reached, hosts["oslo-2"].broken = True, None
