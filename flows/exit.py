@@ -18,6 +18,7 @@ from flows.provision import provision
 from flows.replay import replay
 from flows.rollback import rollback
 from flows.survey import survey
+from flows.unprepare import unprepare
 from inventory.errors import BadInput
 from inventory.models.stage import StageResult
 from tasks.steps.finalize import soaked
@@ -25,7 +26,7 @@ from tasks.steps.status import done_before
 from tasks.steps.workplace import opened
 
 EXIT = (survey, plan, prepare, network, move, replay, gate, approve, cutover, finalize)
-FLOWS = {each.name: each for each in (*EXIT, provision, rollback)}
+FLOWS = {each.name: each for each in (*EXIT, provision, rollback, unprepare)}
 _UNTIL_PREPARED = (survey, plan, provision, prepare)
 
 

@@ -61,12 +61,17 @@ def plan(site: Site, options: Common = NO_OPTIONS) -> int:
     return run_stage("plan", site, options)
 
 
-def prepare(site: Site, options: Common = NO_OPTIONS) -> int:
+def prepare(site: Site, options: Common = NO_OPTIONS, *, undo: bool = False) -> int:
     """Admit the Oslo nodes, tune their kernels, install and join the cluster. A second run makes 0 changes.
 
     Example: safe-harbor prepare oslo --dry-run
+
+    Parameters
+    ----------
+    undo
+        Put the nodes' settings (files and live values) back to what they were before; `--dry-run` shows it.
     """
-    return run_stage("prepare", site, options)
+    return run_stage("unprepare" if undo else "prepare", site, options)
 
 
 def network(site: Site, options: Common = NO_OPTIONS) -> int:

@@ -50,7 +50,8 @@ class Change:
     """What will be altered on one host, why, how, and how to go back.
 
     `before` and `after` are what a person reads as a diff; `apply` runs in order; `undo` (in order) restores
-    what was there before. A second plan after `apply` must not contain the change again.
+    what was there before. A second plan after `apply` must not contain the change again. `text` is a file's
+    whole text before and after, where it may be shown.
     """
 
     host: str
@@ -60,6 +61,7 @@ class Change:
     after: str
     apply: tuple[Action, ...]
     undo: tuple[Action, ...] = ()
+    text: tuple[str, str] | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.host}: {self.subject}: {self.before or '(absent)'} -> {self.after} ({self.why})"

@@ -13,13 +13,10 @@ from typing import Any
 
 from inventory.models.change import Change
 from inventory.models.cluster import Node
-from inventory.models.tuning import HostSize
 from tasks.facts import capabilities, cgroup, memory, virtualization
 from tasks.facts import files as file_facts
 from tasks.facts import images as image_facts
-from tasks.facts import modules as module_facts
 from tasks.facts import packages as package_facts
-from tasks.facts import sysctl as sysctl_facts
 from tasks.facts.asked import Asked
 from tasks.facts.gather import Facts
 from tasks.operations import (
@@ -29,10 +26,9 @@ from tasks.operations import (
     images,
     kubeadm,
     kubelet,
-    modules,
     packages,
     programs,
-    sysctl,
+    settings,
     units,
 )
 from tasks.operations.preparation import BIN, Preparation
@@ -79,36 +75,6 @@ def _each(
         return [change for node in answered for change in plan(preparation, node, facts[node.name])]
 
     return planned
-
-
-# -- kernel -------------------------------------------------------------------------------------------------
-
-
-def _modules_asked(preparation: Preparation, _: Node) -> Questions:
-    return (module_facts.ask(preparation.profile.modules), file_facts.ask((modules.PATH,)))
-
-
-def _modules(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
-    states, file = _modules_asked(preparation, node)
-    return modules.plan(node.name, facts.of(states), facts.of(file), preparation.profile.modules)
-
-
-def _sysctl_asked(preparation: Preparation, _: Node) -> Questions:
-    return (
-        sysctl_facts.ask(preparation.profile.keys),
-        file_facts.ask((sysctl.PATH,)),
-        memory.ask(),
-    )
-
-
-def _sysctl(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
-    live, file, size = _sysctl_asked(preparation, node)
-    host = _size(preparation, facts.of(size))
-    return sysctl.plan(node.name, preparation.profile, facts.of(live), facts.of(file), host)
-
-
-def _size(preparation: Preparation, found: memory.Memory) -> HostSize:
-    return preparation.site.target.size(found.processors, found.total_kib)
 
 
 # -- programs -----------------------------------------------------------------------------------------------
@@ -254,10 +220,17 @@ def _join(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
     return kubeadm.plan_join(preparation, node, facts.of(paths), _ignored(preparation, node, facts))
 
 
+# What `prepare --undo` takes back.
+SETTINGS: tuple[Phase, ...] = (
+    Phase("modules", "kernel modules", _all, settings.modules_asked, _each(_all, settings.modules_plan)),
+    Phase("sysctl", "kernel profile", _all, settings.sysctl_asked, _each(_all, settings.sysctl_plan)),
+    Phase("limits", "limits", _all, settings.limits_asked, _each(_all, settings.limits_plan)),
+    Phase("links", "underlay interface", _all, settings.links_asked, _each(_all, settings.links_plan)),
+)
 PHASES: tuple[Phase, ...] = (
-    Phase("modules", "kernel modules", _all, _modules_asked, _each(_all, _modules)),
-    Phase("sysctl", "kernel profile", _all, _sysctl_asked, _each(_all, _sysctl)),
+    *SETTINGS[:-1],
     Phase("packages", "Debian packages", _all, _packages_asked, _each(_all, _packages)),
+    *SETTINGS[-1:],  # ethtool is one of the packages
     Phase("programs", "programs of the cluster", _all, _programs_asked, _each(_all, _programs)),
     Phase("containerd", "containerd", _all, _containerd_asked, _each(_all, _containerd)),
     Phase("images", "images of the control plane", _all, _images_asked, _each(_all, _images)),

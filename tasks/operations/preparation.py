@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inventory.models.cluster import Node, Role
 from inventory.models.secret import Secret
-from inventory.models.site import Site
+from inventory.models.site import Site, Target
 from inventory.profile import Profile
 from tasks.operations.pki import Pki
 
@@ -38,6 +38,11 @@ class Preparation:
     pki: Pki
     registry_ca: bytes
     token: Secret
+
+    @property
+    def target(self) -> Target:
+        """The nodes and their cluster."""
+        return self.site.target
 
     @property
     def planes(self) -> tuple[Node, ...]:

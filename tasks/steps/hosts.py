@@ -55,8 +55,7 @@ def bring_about(
     _take(phase, {name: a if isinstance(a, OutsideError) else None for name, a in answers.items()}, failed)
     changes = _planned(phase, plan, {n: a for n, a in answers.items() if isinstance(a, Facts)}, failed)
     if dry_run:
-        for change in changes:
-            place.progress.say(str(change))
+        draft.planned += changes
     elif changes:
         place.progress.step(f"{phase}: {len(changes)} changes")
         outcomes = _on_each(

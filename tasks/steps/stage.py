@@ -13,10 +13,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from inventory.errors import BadInput
+from inventory.models.change import Change
 from inventory.models.finding import Finding
 from inventory.models.stage import StageResult
 from inventory.models.verdict import Verdict, worst
 from tasks.gates.decision import decide
+from tasks.operations.diff import by_host
 from tasks.steps.workplace import Workplace, current
 
 HALTED = "halted"  # the figure that says why a stage ended where no finding does
@@ -46,6 +48,7 @@ class Draft:
     changes: int = 0
     verdict: Verdict | None = None  # set only where no finding expresses it
     dry_run: bool = False
+    planned: list[Change] = field(default_factory=list)  # what a dry run found
     _result: StageResult | None = None
 
     @property
@@ -139,6 +142,7 @@ def stage(name: str, *, dry_run: bool = False) -> Iterator[Draft]:
 
     if dry_run:
         yield from _body(draft)
+        _show(draft)
         conclude(draft.concluded())
     else:
         with place.ledger.effect(f"stage/{name}", {}) as effect:
@@ -167,6 +171,15 @@ def _body(draft: Draft) -> Iterator[Draft]:
         if draft.concluded().lets_go_on:  # a halt without a finding that stops would pass unseen
             draft.verdict = Verdict.ERROR
             draft.figures[HALTED] = str(halt)
+
+
+def _show(draft: Draft) -> None:
+    """What a real run would change, as a unified diff for each host."""
+    diffs = by_host(draft.planned)
+    for host, diff in diffs.items():
+        changes = sum(change.host == host for change in draft.planned)
+        current().progress.say(f"{host}: {changes} changes\n{diff}")
+    draft.figures["diff"] = diffs
 
 
 def _record_evidence(place: Workplace, result: StageResult) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory.errors import BadInput
@@ -62,6 +62,7 @@ def test_the_article_is_followed_to_the_number() -> None:
 
 
 @pytest.mark.parametrize("name", PROFILES)
+@settings(deadline=None)
 @given(st.integers(1, 256), st.integers(1, 4096), st.integers(1, 500), st.integers(1, 5000))
 def test_what_belongs_together_fits_on_any_host(
     name: str, processors: int, memory_gib: int, pods: int, nodes: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from inventory.models.cluster import Node
 from inventory.models.command import Command, Script
 from inventory.models.ssh import Ssh
 from inventory.models.verdict import Verdict
+from inventory.profile_files import load_profile
 from rehearsal import netns, node_root, nodes, parts, teardown
 from rehearsal.plan import Machine, Plan
 from rehearsal.state import State
@@ -29,11 +30,13 @@ from tasks.drivers.clock import SystemClock
 from tasks.drivers.errors import CommandFailed, HostKeyRefused, LoginRefused
 from tasks.drivers.ports import Host
 from tasks.drivers.ssh import SshHost
+from tasks.facts import before as record_facts
 from tasks.facts.gather import gather
 from tasks.operations.apply import apply, apply_all
 from tasks.operations.kubeadm import JOINED
-from tasks.operations.node import PHASES, Phase
+from tasks.operations.node import PHASES, SETTINGS, Phase
 from tasks.operations.preparation import BIN, Preparation
+from tasks.operations.settings import undo_asked, undo_plan
 from tasks.steps.preparation import keep_kubeconfig, open_preparation
 from tests.drivers.sshd import make_key
 from tests.operations.places import site
@@ -125,10 +128,10 @@ def planned(phase: Phase, bare: Bare) -> list[Change]:
         return phase.plan(bare.preparation, dict(zip(asked, answers, strict=True)))
 
 
-def prepare(bare: Bare) -> dict[str, list[Change]]:
+def prepare(bare: Bare, phases: Sequence[Phase] = PHASES) -> dict[str, list[Change]]:
     """Every phase in turn, as the step does it, without the ledger; the changes that were made."""
     made = {}
-    for phase in PHASES:
+    for phase in phases:
         started = time.monotonic()
         changes = made[phase.name] = planned(phase, bare)
         names = sorted({change.host for change in changes})
@@ -186,6 +189,35 @@ def test_a_dry_run_of_the_first_phases_changes_nothing(bare: Bare) -> None:
     assert first == again != []
     for host in bare.hosts.values():
         assert not host.run(Command.of("test", "-e", BIN)).ok
+
+
+def test_undo_gives_the_settings_back(bare: Bare) -> None:
+    """Before anything else is prepared, with the profile that sets most: to the byte, and only once."""
+    web = replace(bare, preparation=replace(bare.preparation, profile=load_profile("web")))
+    look = Script.of(
+        'find /etc -xdev ! -type d -printf "%p %m %U:%G %s %l\\n" | sort; find /etc -xdev -type d | sort; '
+        'sysctl -n "$@"',
+        *(key for key in web.preparation.profile.keys if not key.startswith("net.ipv4.neigh")),
+    )
+    record = record_facts.ask()
+
+    def undone(name: str, host: Host) -> list[Change]:
+        _, known = gather(host, (record,)).of(record)
+        changes = undo_plan(name, known, gather(host, undo_asked(known)))
+        assert apply_all(host, changes).ok
+        return changes
+
+    before = {name: host.run(look).stdout for name, host in bare.hosts.items()}
+    made = subjects(prepare(web, SETTINGS))
+    for name, host in bare.hosts.items():
+        assert f"{name}: sysctl net.ipv4.ip_local_port_range" in made
+        assert host.check(Command.of("stat", "-c", "%a %U", record_facts.PATH)) == "600 root\n"
+        assert host.run(look).stdout != before[name]
+    assert subjects(prepare(web, SETTINGS)) == []
+    for name, host in bare.hosts.items():
+        assert undone(name, host)
+        assert host.run(look).stdout == before[name]
+        assert undone(name, host) == []
 
 
 def test_bare_machines_become_nodes(bare: Bare) -> None:

@@ -19,7 +19,7 @@ from tasks.facts.asked import Asked, FactUnreadable
 from tasks.facts.gather import Facts
 from tasks.steps.failed_hosts import FIGURE, FailedHosts
 from tasks.steps.hosts import bring_about
-from tasks.steps.stage import Draft
+from tasks.steps.stage import Draft, stage
 from tasks.steps.workplace import Workplace
 from tests.move.local import LocalHost
 from tests.steps.conftest import Heard, subjects
@@ -135,11 +135,19 @@ def test_every_change_is_made_once_with_an_intent_before_it(place: Workplace, ho
     assert len(place.ledger.entries()) == entries, "nothing was done, so nothing is recorded"
 
 
-def test_a_dry_run_shows_the_changes_and_makes_none(place: Workplace, hosts: Hosts, heard: Heard) -> None:
-    draft = Draft()
-    assert bring(hosts, draft, dry_run=True) == 6
-    assert heard.said[0] == "oslo-1: file motd: (absent) -> hello (people shall be greeted)"
-    assert len(heard.said) == 6
+def test_a_dry_run_shows_a_diff_for_each_host_and_changes_nothing(
+    place: Workplace, hosts: Hosts, heard: Heard
+) -> None:
+    with stage("prepare", dry_run=True) as draft:
+        assert bring(hosts, draft, dry_run=True) == 6
+    assert [said.partition("\n")[0] for said in heard.said] == [f"{name}: 2 changes" for name in HOSTS]
+    assert draft.result.figures["diff"]["oslo-1"].splitlines()[:5] == [
+        "# motd: people shall be greeted",
+        "--- /dev/null",
+        "+++ oslo-1:motd",
+        "@@ -0,0 +1 @@",
+        "+hello",
+    ]
     assert not any(list(host.folder.iterdir()) for host in hosts.values())
     assert place.ledger.entries() == []
 

@@ -1,0 +1,159 @@
+"""The settings of a node, phase by phase: what to ask, what to change and record, and how to undo it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from inventory.models.change import Change
+from inventory.models.cluster import Node
+from inventory.models.site import Side
+from inventory.models.tuning import HostSize
+from inventory.profile import Profile
+from tasks.facts import before as record_facts
+from tasks.facts import (
+    capabilities,
+    config_files,
+    contents,
+    link_settings,
+    memory,
+    module_parameters,
+)
+from tasks.facts import modules as module_facts
+from tasks.facts import sysctl as sysctl_facts
+from tasks.facts.asked import Asked
+from tasks.facts.before import Record, Was
+from tasks.facts.gather import Facts
+from tasks.operations import before, limits, links, module_options, modules, sysctl
+from tasks.operations.before import Noted, file_changes, recorded
+
+Questions = tuple[Asked[Any], ...]
+
+
+class Subject(Protocol):
+    """Nodes and the profile that they shall have: a whole preparation, or what a check looks at."""
+
+    @property
+    def profile(self) -> Profile:
+        """The profile."""
+
+    @property
+    def target(self) -> Side:
+        """The nodes and their cluster."""
+
+
+def modules_asked(subject: Subject, _: Node) -> Questions:
+    """Modules, their parameters, the files of both."""
+    profile = subject.profile
+    return (
+        module_facts.ask(profile.modules),
+        module_parameters.ask(module_options.names(profile)),
+        contents.ask((modules.PATH, module_options.PATH)),
+        memory.ask(),
+        record_facts.ask(),
+    )
+
+
+def modules_plan(subject: Subject, node: Node, facts: Facts) -> list[Change]:
+    """Options come before the modules are loaded: that is when they are read."""
+    states, parameters, files, size, record = modules_asked(subject, node)
+    profile, there, host = subject.profile, facts.of(files), node.name
+    at_boot = (modules.wanted(profile.modules),)
+    noted = file_changes(host, there, at_boot, "the cluster's network needs these modules at boot")
+    noted += module_options.plan(host, profile, facts.of(parameters), there, _size(subject, facts.of(size)))
+    for change in modules.loading(host, facts.of(states), profile.modules):
+        name = change.subject.rpartition(" ")[2]
+        noted.append(Noted(change, (Was("module", name, None),)))
+    return recorded(host, facts.of(record), noted)
+
+
+def sysctl_asked(subject: Subject, _: Node) -> Questions:
+    """Live values, and the file."""
+    keys = sysctl_facts.ask(subject.profile.keys)
+    return (keys, contents.ask((sysctl.PATH,)), memory.ask(), record_facts.ask())
+
+
+def sysctl_plan(subject: Subject, node: Node, facts: Facts) -> list[Change]:
+    """The kernel profile."""
+    live, file, size, record = sysctl_asked(subject, node)
+    host = _size(subject, facts.of(size))
+    noted = sysctl.plan(node.name, subject.profile, facts.of(live), facts.of(file), host)
+    return recorded(node.name, facts.of(record), noted)
+
+
+def limits_asked(subject: Subject, _: Node) -> Questions:
+    """Our files, those of others, and whether limits may be raised here."""
+    profile = subject.profile
+    return (
+        contents.ask(limits.paths(profile)),
+        config_files.ask(limits.sources(profile)),
+        memory.ask(),
+        capabilities.ask(),
+        record_facts.ask(),
+    )
+
+
+def limits_plan(subject: Subject, node: Node, facts: Facts) -> list[Change]:
+    """Limits of sessions and services."""
+    files, others, size, able, record = limits_asked(subject, node)
+    host = _size(subject, facts.of(size))
+    noted = limits.plan(node.name, subject.profile, facts.of(files), facts.of(others), host, facts.of(able))
+    return recorded(node.name, facts.of(record), noted)
+
+
+def links_asked(subject: Subject, node: Node) -> Questions:
+    """The underlay interface, and the rules of udev."""
+    asked = (contents.ask((links.PATH,)), memory.ask(), record_facts.ask())
+    return (*asked, link_settings.ask(node.interface)) if subject.profile.links else asked
+
+
+def links_plan(subject: Subject, node: Node, facts: Facts) -> list[Change]:
+    """The underlay interface's settings."""
+    file, size, record, *link = links_asked(subject, node)
+    host = _size(subject, facts.of(size))
+    found = facts.of(link[0]) if link else None
+    noted = links.plan(node.name, subject.profile, found, facts.of(file), host)
+    return recorded(node.name, facts.of(record), noted)
+
+
+def asked(subject: Subject, node: Node) -> Questions:
+    """The questions of all the phases, each once."""
+    parts = (modules_asked, sysctl_asked, limits_asked, links_asked)
+    return tuple({each.command.render(): each for part in parts for each in part(subject, node)}.values())
+
+
+def differing(subject: Subject, node: Node, facts: Facts) -> list[Change]:
+    """What all the phases would change on this node, as it is now."""
+    plans = (modules_plan, sysctl_plan, limits_plan, links_plan)
+    changes = [change for plan in plans for change in plan(subject, node, facts)]
+    return [change for change in changes if not change.subject.startswith("record ")]
+
+
+def undo_asked(record: Record) -> Questions:
+    """What is there now of all that is recorded."""
+    return (
+        sysctl_facts.ask([was.name for was in record.of("sysctl")]),
+        module_parameters.ask([was.name for was in record.of("parameter")]),
+        module_facts.ask([was.name for was in record.of("module")]),
+        contents.ask([was.name for was in record.of("file", "symlink")]),
+        *(link_settings.ask(name) for name in _interfaces(record)),
+    )
+
+
+def undo_plan(host: str, record: Record, facts: Facts) -> list[Change]:
+    """Back to what is recorded: live values, then files, then modules; the record goes last."""
+    live, parameters, states, files, *asked_links = undo_asked(record)
+    changes = [each for link in asked_links for each in links.restore(host, record, facts.of(link))]
+    changes += sysctl.restore(host, record, facts.of(live))
+    changes += module_options.restore(host, record, facts.of(parameters))
+    changes += before.restore_files(host, record, facts.of(files))
+    changes += modules.unloading(host, facts.of(states))
+    return [*changes, *before.forget(host, record)]
+
+
+def _interfaces(record: Record) -> Sequence[str]:
+    return sorted({was.name.partition(" ")[0] for was in record.of("interface")})
+
+
+def _size(subject: Subject, found: memory.Memory) -> HostSize:
+    return subject.target.size(found.processors, found.total_kib)
