@@ -148,7 +148,7 @@ def test_a_dry_run_changes_nothing_and_keeps_no_key(
     run: Run, outside: Outside, heard: Heard, site_file: Path
 ) -> None:
     run(dry_run=True)
-    assert any("machine whole-oslo-1: (absent) -> 4 vcpus" in line for line in heard.said)
+    assert any("# machine whole-oslo-1: " in said and "\n+4 vcpus" in said for said in heard.said)
     assert all(not host.domains and not host.pools for host in outside.kvm.values())
     assert not (site_file.parent / "state" / "machines").exists()
 
