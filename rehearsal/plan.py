@@ -83,6 +83,8 @@ class Plan:
     dns_port: int = 53
     objects_port: int = 9000
     node_port: int = 30080
+    nodes_as: int = 64512  # BGP, both for private use (RFC 6996)
+    router_as: int = 64513
 
     # Machines and clusters.
     aws_nodes: tuple[Machine, ...] = (

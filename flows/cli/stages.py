@@ -39,7 +39,7 @@ NO_OPTIONS = Common()
 
 def register(app: App) -> None:
     """Add the stage commands."""
-    for command in (survey, plan, prepare, network, move, approve, cutover, rollback, finalize):
+    for command in (survey, plan, prepare, move, approve, cutover, rollback, finalize):
         app.command(command)
     for other in (run, status, report):
         app.command(other)
@@ -72,14 +72,6 @@ def prepare(site: Site, options: Common = NO_OPTIONS, *, undo: bool = False) -> 
         Put the nodes' settings (files and live values) back to what they were before; `--dry-run` shows it.
     """
     return run_stage("unprepare" if undo else "prepare", site, options)
-
-
-def network(site: Site, options: Common = NO_OPTIONS) -> int:
-    """Stand up the pod network and kube-proxy, then prove every path of them.
-
-    Example: safe-harbor network oslo
-    """
-    return run_stage("network", site, options)
 
 
 def move(site: Site, options: Common = NO_OPTIONS) -> int:

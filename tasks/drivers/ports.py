@@ -103,6 +103,9 @@ class Kube(Protocol):
         Raises Denied (nodes/proxy), ServiceFailed where nothing answers there.
         """
 
+    def evict(self, namespace: str, pod: str) -> bool:
+        """Ask the pod to leave its node; whether it may, by its disruption budget, or is gone already."""
+
     def execute(
         self, namespace: str, pod: str, argv: Sequence[str], *, container: str = "", timeout_s: float = 30.0
     ) -> Output:

@@ -85,6 +85,10 @@ class HostAsked:
         del api_version, namespace
         raise Unasked(self.name, f"{kind} {name} would be deleted, and this only looks")
 
+    def evict(self, namespace: str, pod: str) -> bool:
+        """Raises Unasked: nothing is moved here."""
+        raise Unasked(self.name, f"pod {namespace}/{pod} would be evicted, and this only looks")
+
     def execute(
         self, namespace: str, pod: str, argv: Sequence[str], *, container: str = "", timeout_s: float = 30.0
     ) -> Output:

@@ -18,6 +18,11 @@ def questions() -> tuple[Asked[Any], ...]:
     return (*flannel_leftovers.questions(), weave.ask())
 
 
+def plan_before(site: Site, node: Node, facts: Facts) -> list[Change]:
+    """What must stand on every node before `plan_node` is applied to any."""
+    return flannel_leftovers.plan_before(node.name, site.target.cluster, facts)
+
+
 def plan_node(site: Site, node: Node, facts: Facts) -> list[Change]:
     """Whatever is not of the declared network; a second plan after it has nothing left."""
     return [

@@ -57,6 +57,11 @@ def fabric_of(kube: Kube) -> Fabric:
     )
 
 
+def network_of(kube: Kube) -> str:
+    """The kind of the cluster's pod network; `unknown` where its API shows none that we know."""
+    return str(_network(kube, kube.list("v1", "Node"))["kind"])
+
+
 def _kubeadm(kube: Kube) -> dict[str, Any]:
     kept = kube.get("v1", "ConfigMap", "kubeadm-config", namespace="kube-system") or {}
     document = yaml.safe_load((kept.get("data") or {}).get("ClusterConfiguration", "")) or {}

@@ -84,8 +84,8 @@ WantedBy=multi-user.target
 """
 
 
-def config(node: Node, cluster: Cluster) -> str:
-    """The node's whole configuration."""
+def config(node: Node, cluster: Cluster, own: str = _OWN) -> str:
+    """The node's whole configuration; `own` is the file that names the node's subnet."""
     peers = (
         _PEER.format(
             number=number,
@@ -98,7 +98,7 @@ def config(node: Node, cluster: Cluster) -> str:
         )
         for number, peer in enumerate(cluster.network.bgp_peers, 1)
     )
-    return _CONFIG.format(address=node.address, own=_OWN) + "".join(peers)
+    return _CONFIG.format(address=node.address, own=own) + "".join(peers)
 
 
 def service(node: Node, cluster: Cluster) -> units.Service:

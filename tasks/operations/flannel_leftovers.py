@@ -51,6 +51,18 @@ def questions() -> tuple[Asked[Any], ...]:
     return (links.ask(), routes.ask(), units.ask((bird.UNIT,)))
 
 
+def plan_before(host: str, cluster: Cluster, facts: Facts) -> list[Change]:
+    """What must stand on all nodes before anything is removed on one.
+
+    host-gw's flanneld takes a route of BIRD's for its own, and all of them go as soon as one BIRD ends.
+    """
+    if cluster.network.kind != "flannel_host_gw":
+        return []
+    ways = [route for route in facts.of(routes.ask()) if route.via and routes.within(route, cluster.pod_cidr)]
+    own = {way.destination for way in ways if way.protocol != "bird"}
+    return [_own(host, way) for way in ways if way.protocol == "bird" and way.destination not in own]
+
+
 def plan_node(host: str, cluster: Cluster, facts: Facts) -> list[Change]:
     """Remove what is not the declared network's. To be applied when every node has its new backend."""
     backend = backend_of(cluster.network)
@@ -66,12 +78,25 @@ def plan_node(host: str, cluster: Cluster, facts: Facts) -> list[Change]:
     for way in ways:
         mine = told if way.protocol == "bird" else cluster.network.kind in _PLAIN
         if not way.onlink and not mine:
-            changes.append(_route(host, way, [way] if told else []))
+            changes.append(_route(host, way, _learnt([way]) if told else ()))
     return changes
 
 
 def _learnt(stale: Sequence[Route]) -> tuple[Run, ...]:
     return (Run(Script.of(_LEARNT, *(route.destination for route in stale))),) if stale else ()
+
+
+def _own(host: str, learnt: Route) -> Change:
+    words = (learnt.destination, "via", learnt.via, "dev", learnt.device, "proto", "boot")
+    return Change(
+        host,
+        f"route {learnt.destination} via {learnt.via}",
+        "BIRD's route ends with BIRD",
+        "BIRD's",
+        "flannel's as well",
+        (Run(Command.of("ip", "route", "append", *words)),),
+        (Run(Command.of("ip", "route", "delete", *words)),),
+    )
 
 
 def _link(host: str, name: str, stale: Sequence[Route]) -> Change:
@@ -91,7 +116,7 @@ def _bird(host: str) -> Change:
     )
 
 
-def _route(host: str, route: Route, stale: Sequence[Route]) -> Change:
+def _route(host: str, route: Route, first: tuple[Run, ...]) -> Change:
     words = (route.destination, "via", route.via, "dev", route.device, "proto", route.protocol or "boot")
     return Change(
         host,
@@ -99,6 +124,6 @@ def _route(host: str, route: Route, stale: Sequence[Route]) -> Change:
         _WHY,
         "there",
         "absent",
-        (*_learnt(stale), Run(Command.of("ip", "route", "delete", *words))),
+        (*first, Run(Command.of("ip", "route", "delete", *words))),
         (Run(Command.of("ip", "route", "append", *words)),),
     )

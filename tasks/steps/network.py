@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from inventory.models.change import Change
+from inventory.models.cluster import Node
 from tasks.checks.context import DataPlane
 from tasks.checks.registry import Check, in_group, judge
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Kube
-from tasks.networks import leftovers, node_plan, proxy_account
+from tasks.facts.gather import Facts
+from tasks.networks import drain, leftovers, node_plan, probe_image, proxy_account
+from tasks.networks.contract import PodNetwork
 from tasks.networks.data_plane_bench import Side, measure, mode_of
 from tasks.networks.probe import Probes, probing
-from tasks.networks.probe_image import probe_image
 from tasks.networks.registry import of_site
-from tasks.steps.hosts import bring_about
+from tasks.operations.images_archive import Image
+from tasks.steps.hosts import ask_all, bring_about
+from tasks.steps.network_change import node_by_node
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import Workplace, current
 
@@ -26,13 +32,56 @@ LOOK_EVERY_S = 0.5
 
 @task(name="raise network", cache_policy=NO_CACHE)
 def raise_network(draft: Draft, *, dry_run: bool) -> None:
-    """The pod network's shared part, then every node's, then wait until the nodes are ready."""
+    """The pod network's shared part, then every node's, then wait until the nodes are ready.
+
+    Nodes whose pods are on another network are changed one by one, emptied, under a load.
+    """
     place = current()
     site, network = place.site, of_site(place.site)
     kube = place.drivers.target_kube()
     proxy_account.refuse_hidden_clients(site, kube, place.drivers.source_kube())
     account = proxy_account.ensure(kube, place.clock, dry_run=dry_run)
     draft.changes += len(account.changed)
+    image = probe_image.probe_image(site.target.cluster.programs)
+    asked = {node.name: node_plan.questions(network, node) for node in site.target.nodes}
+
+    def plan(facts: Mapping[str, Facts]) -> list[Change]:
+        return [
+            change
+            for node in site.target.nodes
+            if node.name in facts
+            for change in node_plan.plan(network, site, node, facts[node.name], account.token, image)
+        ]
+
+    def change(nodes: Sequence[Node]) -> None:
+        mine = {node.name: asked[node.name] for node in nodes}
+        bring_about(draft, f"{network.kind}-nodes", mine, plan, dry_run=dry_run)
+
+    # Every node is planned before anything is written: a node that cannot carry the network refuses here.
+    facts = ask_all(network.kind, asked, place.drivers.hosts())
+    plan(facts)
+    nodes = site.target.nodes
+    standing = [n for n in nodes if network.replaces(facts[n.name]) or drain.is_marked(kube, n.name)]
+    _share(draft, network, dry_run=dry_run)
+    if dry_run or not standing:
+        for node in standing:
+            place.progress.say(f"{node.name}: is emptied first: its pods are on another network")
+        change(nodes)
+    else:
+        change([node for node in nodes if node not in standing])
+        _import_probes(draft, nodes, image)
+
+        def one(node: Node) -> None:
+            change([node])
+            _wait_until_ready(place, kube)
+
+        node_by_node(draft, kube, standing, image.reference, one)
+    _leave(draft, dry_run=dry_run)
+    if not dry_run:
+        draft.figures["ready_s"] = _wait_until_ready(place, kube)
+
+
+def _share(draft: Draft, network: PodNetwork, *, dry_run: bool) -> None:
     first = network.shared_on()
     bring_about(
         draft,
@@ -41,31 +90,33 @@ def raise_network(draft: Draft, *, dry_run: bool) -> None:
         lambda facts: network.plan_shared(facts[first.name]),
         dry_run=dry_run,
     )
-    image = probe_image(site.target.cluster.programs)
+
+
+def _import_probes(draft: Draft, nodes: Sequence[Node], image: Image) -> None:
+    """On every node before the first is changed: the load's pods may come to any of them."""
     bring_about(
         draft,
-        f"{network.kind}-nodes",
-        {node.name: node_plan.questions(network, node) for node in site.target.nodes},
-        lambda facts: [
-            change
-            for node in site.target.nodes
-            for change in node_plan.plan(network, site, node, facts[node.name], account.token, image)
-        ],
-        dry_run=dry_run,
+        "probe-image",
+        {node.name: probe_image.questions() for node in nodes},
+        lambda facts: [c for n in nodes for c in probe_image.plan_node(n.name, image, facts[n.name])],
+        dry_run=False,
     )
-    bring_about(
-        draft,
-        "leftovers",
-        {node.name: leftovers.questions() for node in site.target.nodes},
-        lambda facts: [
-            change
-            for node in site.target.nodes
-            for change in leftovers.plan_node(site, node, facts[node.name])
-        ],
-        dry_run=dry_run,
-    )
-    if not dry_run:
-        draft.figures["ready_s"] = _wait_until_ready(place, kube)
+
+
+def _leave(draft: Draft, *, dry_run: bool) -> None:
+    """What other networks have left, once no node needs it any more."""
+    site = current().site
+    nodes = site.target.nodes
+    asked = {node.name: leftovers.questions() for node in nodes}
+
+    def before(facts: Mapping[str, Facts]) -> list[Change]:
+        return [change for n in nodes for change in leftovers.plan_before(site, n, facts[n.name])]
+
+    def left(facts: Mapping[str, Facts]) -> list[Change]:
+        return [change for n in nodes for change in leftovers.plan_node(site, n, facts[n.name])]
+
+    bring_about(draft, "own-routes", asked, before, dry_run=dry_run)
+    bring_about(draft, "leftovers", asked, left, dry_run=dry_run)
 
 
 @task(name="prove every path", cache_policy=NO_CACHE)
@@ -74,7 +125,7 @@ def prove_every_path(draft: Draft) -> None:
     place = current()
     site, kube, source = place.site, place.drivers.target_kube(), place.drivers.source_kube()
     checks = in_group("dataplane")
-    reference = probe_image(site.target.cluster.programs).reference
+    reference = probe_image.probe_image(site.target.cluster.programs).reference
     done = 0
 
     def told(check: Check) -> None:

@@ -24,7 +24,7 @@ COMMANDS = [
     *("cutover", "rollback", "finalize"),
     *("run", "status", "report", "doctor", "replay", "replay run", "judge", "judge latency"),
     *("audit", "audit show", "audit verify", "audit export", "audit witness"),
-    *("rehearse", "rehearse setup", "rehearse up", "rehearse down"),
+    *("network recommend", "rehearse", "rehearse setup", "rehearse up", "rehearse down"),
 ]
 
 

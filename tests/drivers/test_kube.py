@@ -70,6 +70,31 @@ def test_apply_says_whether_the_object_changed(kube: KubeApi) -> None:
     assert stored["metadata"]["managedFields"][0]["manager"] == "safe-harbor"
 
 
+def test_a_pod_is_evicted_as_its_budget_allows(kube: KubeApi) -> None:
+    labels = {"app": "kept"}
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "default", "namespace": "default"},
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "kept", "namespace": "default", "labels": labels},
+        "spec": {"containers": [{"name": "c", "image": "none"}], "nodeName": "nowhere"},
+    }
+    budget = {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "kept", "namespace": "default"},
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": labels}},
+    }
+    for manifest in (account, budget, pod):
+        kube.apply(manifest)
+    assert kube.evict("default", "gone"), "a pod that is not there has left"
+    assert kube.evict("default", "kept"), "a pod that never ran may go, whatever its budget says"
+
+
 def test_a_dry_run_in_a_namespace_that_is_not_there_yet_is_a_change(kube: KubeApi) -> None:
     manifest = config_map("x") | {"metadata": {"name": "x", "namespace": "tomorrow"}}
     assert kube.apply(manifest, dry_run=True)

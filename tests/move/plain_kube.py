@@ -55,6 +55,9 @@ class PlainKube:
     def delete(self, api_version: str, kind: str, name: str, *, namespace: str | None = None) -> bool:
         return self.stored.pop((api_version, kind, namespace or "", name), None) is not None
 
+    def evict(self, namespace: str, pod: str) -> bool:
+        return self.delete("v1", "Pod", pod, namespace=namespace)
+
     def execute(
         self, namespace: str, pod: str, argv: Sequence[str], *, container: str = "", timeout_s: float = 30.0
     ) -> Output:

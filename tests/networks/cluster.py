@@ -75,6 +75,9 @@ class MemoryKube:
             self.objects = {key: item for key, item in self.objects.items() if key[1] != name}
         return there
 
+    def evict(self, namespace: str, pod: str) -> bool:
+        return self.delete("v1", "Pod", pod, namespace=namespace)
+
     def execute(
         self, namespace: str, pod: str, argv: Sequence[str], *, container: str = "", timeout_s: float = 30.0
     ) -> Output:

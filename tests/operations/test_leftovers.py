@@ -86,6 +86,15 @@ def test_a_route_is_removed_by_who_made_it() -> None:
     assert str(run.command).endswith("via 10.60.0.13 dev eth0 proto boot")
 
 
+def test_host_gw_has_routes_of_its_own_before_bird_ends() -> None:
+    cluster = site(network=Network(kind="flannel_host_gw")).target.cluster
+    for ways, wanted in (([LEARNT], [PLAIN_ROUTE]), ([PLAIN, LEARNT], []), ([PLAIN], [])):
+        found = facts("oslo-2", (routes.ask(), json.dumps([*OTHERS, *ways])))
+        changes = flannel_leftovers.plan_before("oslo-2", cluster, found)
+        assert [change.subject for change in changes] == wanted
+    assert flannel_leftovers.plan_before("oslo-2", site().target.cluster, found) == []
+
+
 WEAVE = """\
 link\tweave
 link\tvethwe-bridge
