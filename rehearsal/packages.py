@@ -24,6 +24,7 @@ PACKAGES = {
     "conntrack": "conntrack",
     "runc": "runc",
     "socat": "socat",
+    "sudo": "sudo",
     "curl": "curl",
     "kmod": "modprobe",
     "ca-certificates": "update-ca-certificates",

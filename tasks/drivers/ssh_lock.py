@@ -59,6 +59,8 @@ class HostLock:
             return cls(channel)
         with contextlib.closing(channel):
             code = channel.recv_exit_status()
+            if code == -1:
+                raise paramiko.SSHException("it was lost while the lock was taken")
             if code == _TAKEN:
                 raise HostLocked(
                     host,

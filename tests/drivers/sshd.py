@@ -22,6 +22,7 @@ LOOPBACK = IPv4Address("127.0.0.1")
 class Sshd:
     folder: Path
     port: int
+    process: subprocess.Popen[bytes]
 
     def public(self, name: str) -> str:
         return (self.folder / f"{name}.pub").read_text().strip()
@@ -60,8 +61,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, *settings: str) -> Iterator[Sshd]:
-    """With more `settings` of sshd_config; `keys` that are there already are kept."""
+def running(folder: Path, *settings: str, inside: str = "", port: int = 0) -> Iterator[Sshd]:
+    """With more `settings` of sshd_config; keys that are there already are kept.
+
+    `inside` is a shell script that makes it a machine of its own: it runs, and sshd after it, in mount and
+    process namespaces that end with `process`, with a /run of their own.
+    """
     for name in ("host", "client", "other", "stranger"):
         make_key(folder / name)
     make_key(folder / "ecdsa", "ecdsa")
@@ -71,7 +76,7 @@ def running(folder: Path, *settings: str) -> Iterator[Sshd]:
         "".join((folder / f"{name}.pub").read_text() for name in ("client", "ecdsa", "locked"))
     )
     authorized.chmod(0o600)
-    port = free_port()
+    port = port or free_port()
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # OpenSSH insists on its privilege separation folder
     config = folder / "sshd_config"
     config.write_text(
@@ -80,9 +85,12 @@ def running(folder: Path, *settings: str) -> Iterator[Sshd]:
         "UsePAM no\nPermitRootLogin prohibit-password\nMaxSessions 50\nMaxStartups 100\n"
         + "".join(f"{setting}\n" for setting in settings)
     )
-    server = subprocess.Popen(
-        ["/usr/sbin/sshd", "-D", "-f", str(config), "-E", str(folder / "sshd.log")], stdin=subprocess.DEVNULL
-    )
+    argv = ["/usr/sbin/sshd", "-D", "-f", str(config), "-E", str(folder / "sshd.log")]
+    if inside:
+        script = f'set -e; mount -t tmpfs tmpfs /run; mkdir /run/sshd; {inside}\nexec "$@"'
+        own = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
+        argv = [*own, "--mount-proc", "sh", "-c", script, "sh", *argv]
+    server = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
     try:
         for _ in range(200):
             with socket.socket() as probe:
@@ -91,7 +99,7 @@ def running(folder: Path, *settings: str) -> Iterator[Sshd]:
             time.sleep(0.02)
         else:
             raise RuntimeError(f"sshd did not start: {(folder / 'sshd.log').read_text()}")
-        yield Sshd(folder, port)
+        yield Sshd(folder, port, server)
     finally:
-        server.terminate()
+        (server.kill if inside else server.terminate)()  # unshare(1) takes no other signal
         server.wait(10)

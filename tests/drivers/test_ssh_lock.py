@@ -29,7 +29,7 @@ from tasks.drivers import ssh_lock
 from tasks.drivers.ssh import SshHost
 from tests.drivers.sshd import Sshd
 ssh_lock.PATH = sys.argv[3]
-sshd = Sshd(Path(sys.argv[1]), int(sys.argv[2]))
+sshd = Sshd(Path(sys.argv[1]), int(sys.argv[2]), None)
 SshHost(sshd.node(), sshd.ssh()).lock("ola on lead-2, process 7")
 print("held", flush=True)
 time.sleep(600)
