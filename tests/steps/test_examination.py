@@ -1,0 +1,125 @@
+"""A doctor's round over many hosts: hosts that replay what a real one answered, each after the same delay."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inventory.models.command import Script, Shellable
+from inventory.models.verdict import Verdict
+from tasks.checks.registry import in_group
+from tasks.drivers.errors import HostUnreachable
+from tasks.drivers.ports import Output
+from tasks.steps import examination
+
+ANSWERS_AFTER_S = 0.05  # a round trip and a shell, as it is over a network
+
+
+class Recorder:
+    """Runs each question once on this machine, and keeps what was said and how long it took."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, tuple[str, float]] = {}
+        self._lock = threading.Lock()
+
+    def answer(self, question: str) -> tuple[str, float]:
+        with self._lock:
+            if question not in self._said:
+                started = time.monotonic()
+                argv = ["env", "LC_ALL=C.UTF-8", "sh", "-c", question]
+                done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+                self._said[question] = (done.stdout, time.monotonic() - started)
+            return self._said[question]
+
+
+class Replayed:
+    """A host; what takes long (a window) takes as long again on each."""
+
+    def __init__(self, name: str, recorder: Recorder) -> None:
+        self.name = name
+        self.asked = 0
+        self._recorder = recorder
+
+    def check(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> str:
+        return ""
+
+    def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
+        assert isinstance(command, Script), "every question goes through gather"
+        self.asked += 1
+        marker, *questions = (str(word) for word in command.arguments)
+        text, longest = "", ANSWERS_AFTER_S
+        for number, question in enumerate(questions):
+            answer, seconds = self._recorder.answer(question)
+            longest += seconds if seconds > 1 else 0.0
+            text += f"\n{marker} begin {number}\n{answer}\n{marker} end {number} 0\n"
+        time.sleep(longest)
+        return Output(0, text, "", longest)
+
+
+class Silent(Replayed):
+    def check(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> str:
+        raise HostUnreachable(self.name, "no answer in time", "is it up?")
+
+
+def file_of(folder: Path, hosts: int) -> Path:
+    (folder / "key").write_text("x")
+    (folder / "key").chmod(0o600)
+    nodes = [{"name": f"n{n}", "address": f"127.0.1.{n}", "interface": "lo"} for n in range(1, hosts + 1)]
+    content: dict[str, Any] = {
+        "schema": "safe-harbor/cluster/v1",
+        "name": "many",
+        "ssh": {"identity_file": "key"},
+        "cluster": {"name": "many", "pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/16"},
+        "nodes": nodes,
+    }
+    file = folder / "cluster.yaml"
+    file.write_text(json.dumps(content))
+    return file
+
+
+@pytest.mark.slow
+def test_twenty_hosts_take_less_than_half_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder = Recorder()
+    hosts: dict[str, Any] = {f"n{n}": Replayed(f"n{n}", recorder) for n in range(1, 21)}
+    monkeypatch.setattr(examination, "open_hosts", lambda patient, stack: hosts)
+    examination.examine(file_of(tmp_path, 20))  # records
+    found = examination.examine(file_of(tmp_path, 20))
+    asked = sum(host.asked for host in hosts.values()) // 2
+    with capsys.disabled():
+        print(f"\n20 replayed hosts, {asked} questions, {len(found.rows)} findings: {found.seconds:.1f} s")  # noqa: T201 - figures
+    assert found.seconds < 30
+    reading = {check.code for check in in_group("admission") if not check.writes}
+    assert {(row.finding.code, row.finding.subject) for row in found.rows} == {
+        (code, name) for code in reading for name in hosts
+    }
+    assert {each.what for each in found.left_out} == {
+        *(check.code for check in in_group("admission") if check.writes),
+        "cluster, dataplane, workload",
+    }
+
+
+def test_a_silent_host_is_one_finding_and_the_others_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    hosts: dict[str, Any] = {"n1": Silent("n1", recorder), "n2": Replayed("n2", recorder)}
+    quick = [check for check in in_group("admission") if check.code in ("ADM-SWAP", "ADM-SSH", "ADM-DISK")]
+    monkeypatch.setattr(examination, "open_hosts", lambda patient, stack: hosts)
+    monkeypatch.setattr(examination, "in_group", lambda group: quick if group == "admission" else [])
+    found = examination.examine(file_of(tmp_path, 2))
+    of_first = [row.finding for row in found.rows if row.finding.subject == "n1"]
+    assert [(f.code, f.verdict) for f in of_first] == [("DOC-HOST", Verdict.ERROR)]
+    assert {row.finding.code for row in found.rows if row.finding.subject == "n2"} == {"ADM-SWAP", "ADM-SSH"}
+    assert found.unreached
+    assert found.verdict is Verdict.ERROR
+    assert ("ADM-DISK", "it writes half a MB, unnamed; prepare runs it") in {
+        (each.what, each.why) for each in found.left_out
+    }
