@@ -6,7 +6,6 @@ as in a container, so that nothing of this machine is changed.
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +18,7 @@ from inventory.models.command import Command, Script, Shellable
 from inventory.models.tuning import LinkSetting
 from inventory.profile_files import load_profile
 from tasks.drivers.ports import Output
-from tasks.drivers.ssh import _PUT
+from tasks.drivers.put import put
 from tasks.facts import before, config_files
 from tasks.facts.gather import gather
 from tasks.operations import conflicts, sysctl
@@ -66,8 +65,7 @@ class Inside(LocalHost):
         return super().run(Command.of(*words), stdin=stdin, timeout_s=timeout_s)
 
     def put_file(self, path: str, content: bytes, *, mode: int = 0o644) -> None:
-        digest = hashlib.sha256(content).hexdigest()
-        self.check(Script.of(_PUT, path, f"{mode:o}", digest, "cat"), stdin=content)
+        self.check(put(path, content, mode), stdin=content)
 
 
 @pytest.fixture
