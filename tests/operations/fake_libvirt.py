@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -48,7 +49,8 @@ class FakeLibvirt:
 
     def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
         if isinstance(command, Script) and str(command.arguments[0]).startswith("@@"):
-            return Output(0, self._answered(command), "", 0.0)
+            many = str(command.arguments[1]) == "-"  # a batch of actions, not questions
+            return Output(0, self._done(command) if many else self._answered(command), "", 0.0)
         if self.cut_after <= 0:
             raise PowerCut
         self.cut_after -= 1
@@ -60,6 +62,17 @@ class FakeLibvirt:
             assert isinstance(command, Command)
             self._virsh([str(word) for word in command.words], stdin)
         return Output(0, "", "", 0.0)
+
+    def _done(self, batch: Script) -> str:
+        marker, *rest = map(str, batch.arguments)
+        for text in rest[1::2]:
+            words = shlex.split(text)[4:]  # without its time limit
+            if words[0] == "sh":  # a program and its values
+                _, _, program, _, *values = shlex.split(words[2])
+                self.run(Script.of(program, *values))
+            else:
+                self.run(Command.of(*words))
+        return f"{marker} done {len(rest) // 2}\n"
 
     def check(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> str:
         return self.run(command, stdin=stdin).stdout
