@@ -80,15 +80,16 @@ def await_ready(plan: Plan, state: State, within_s: float = 60.0) -> None:
     """Wait until every node of the cluster is Ready. Raises ServiceFailed with the end of kubeadm's log."""
     end = time.monotonic() + within_s
     while not (_work(plan, plan.aws_nodes[0]) / "ready").exists():
-        for machine in plan.aws_nodes:
-            if (_work(plan, machine) / "failed").exists() or not state.process(machine.name).alive():
-                raise ServiceFailed(
-                    "the source cluster", f"{machine.name} did not come up\n{_said(plan, state, machine)}"
-                )
-        if time.monotonic() > end:
+        failed = [each.name for each in plan.aws_nodes if _failed(plan, state, each)]
+        if failed or time.monotonic() > end:
+            why = f"{', '.join(failed)} did not come up" if failed else f"is not ready after {within_s:.0f} s"
             logs = "\n".join(f"{each.name}:\n{_said(plan, state, each)}" for each in plan.aws_nodes)
-            raise ServiceFailed("the source cluster", f"is not ready after {within_s:.0f} s\n{logs}")
+            raise ServiceFailed("the source cluster", f"{why}\n{logs}")
         time.sleep(0.1)
+
+
+def _failed(plan: Plan, state: State, machine: Machine) -> bool:
+    return (_work(plan, machine) / "failed").exists() or not state.process(machine.name).alive()
 
 
 def _work(plan: Plan, machine: Machine) -> Path:

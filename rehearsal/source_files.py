@@ -370,6 +370,7 @@ kubeadm join --config /etc/kubernetes/rehearsal.yaml --skip-phases=preflight
 rm /etc/kubernetes/rehearsal.yaml
 """
 
+# `kubectl wait --for=create` of several nodes ends at once where two of them are missing.
 _RAISE_CLUSTER = """\
 #!/bin/sh -e
 exec > /var/lib/rehearsal/cluster.log 2>&1
@@ -378,7 +379,7 @@ kubeadm init --config /etc/kubernetes/rehearsal.yaml --skip-token-print \\
   --skip-phases=preflight,addon/kube-proxy,addon/coredns,show-join-command
 export KUBECONFIG=/etc/kubernetes/admin.conf
 kubectl apply -f /etc/kubernetes/rehearsal-rbac.yaml
-kubectl wait --for=create --timeout=60s @NODES@
+for node in @NODES@; do kubectl wait --for=create --timeout=60s $node; done
 kubectl wait --for=condition=Ready --timeout=60s @NODES@
 touch /var/lib/rehearsal/ready
 """

@@ -79,3 +79,10 @@ def test_kube_proxy_is_the_old_release_and_kubelet_the_new() -> None:
     made = links(("kubelet", "kubectl"))
     assert made["/usr/local/bin/kube-proxy"].endswith("/kube-proxy-1.25")
     assert made["/usr/local/bin/kubelet"].endswith("/kubernetes")
+
+
+def test_each_node_is_waited_for_by_itself() -> None:
+    """`kubectl wait --for=create` of several nodes ends at once where two of them are missing."""
+    made = {file.path: file.text for file in files(PLAN, CONTROL_PLANE, BOUND, ADMITTANCE)}
+    raised = made["/usr/local/sbin/raise-cluster"]
+    assert "for node in node/aws-1 node/aws-2 node/aws-3; do kubectl wait --for=create" in raised
