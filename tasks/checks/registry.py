@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,17 @@ from tasks.drivers.errors import OutsideError, Unasked
 from tasks.registered import modules_with
 
 log = logging.getLogger(__name__)
+
+
+class Layer(IntEnum):
+    """How near to a cause a check looks: of those that fail together, the lowest layer names the cause."""
+
+    SETTING = 0  # a value that somebody set or declared
+    STATE = 1  # what kernel and daemons made of it: links, routes, rules
+    COUNTER = 2  # what the kernel counts as refused while packets pass
+    NODES = 3  # the path between nodes
+    PODS = 4  # the path between pods
+    USE = 5  # what goes over these paths: Services, sizes, bulk, names
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,7 @@ class Check:
     run: Callable[[Any], Iterable[Finding]]
     writes: str = ""
     alone: bool = False
+    layer: Layer = Layer.STATE
 
 
 @cache
@@ -54,6 +67,17 @@ def in_group(group: str) -> tuple[Check, ...]:
         known = sorted({check.group for check in all_checks()})
         raise KeyError(f"no check is in the group {group!r}; known: {', '.join(known)}")
     return checks
+
+
+def causes(findings: Iterable[Finding]) -> frozenset[str]:
+    """The codes that name the cause: of the checks that failed, those of the lowest layer.
+
+    A code that no check has (a step's own) counts as a state.
+    """
+    layers = {check.code: check.layer for check in all_checks()}
+    failed = {finding.code for finding in findings if finding.verdict is Verdict.FAIL}
+    lowest = min((layers.get(code, Layer.STATE) for code in failed), default=None)
+    return frozenset(code for code in failed if layers.get(code, Layer.STATE) is lowest)
 
 
 def judge(

@@ -13,6 +13,7 @@ from tasks.facts.asked import Asked
 
 SUBNET_FILE = "/run/flannel/subnet.env"
 CONFIG_KEY = "/coreos.com/network/config"
+LEASES_KEY = "/coreos.com/network/subnets/"
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,20 @@ def ask_configured(unit: str) -> Asked[str]:
     line; empty where there is no unit of ours."""
     command = Script.of('[ ! -e "$1" ] || head -n 1 -- "$1"', unit)
     return Asked("flanneld's configuration", command, lambda output: (output.split() or [""])[-1])
+
+
+def parse_leases(output: str) -> Mapping[str, str]:
+    """Subnet -> public IP, as flanneld registers them: `.../10.244.84.0-24` and a JSON object.
+
+    Raises ValueError or KeyError where it is something else.
+    """
+    lines = [line for line in output.splitlines() if line]
+    return {
+        key.removeprefix(LEASES_KEY).replace("-", "/"): str(json.loads(value)["PublicIP"])
+        for key, value in zip(lines[::2], lines[1::2], strict=True)
+    }
+
+
+def ask_leases(etcd: EtcdAccess) -> Asked[Mapping[str, str]]:
+    """The question about every node's registration in etcd."""
+    return Asked("flannel leases", etcd.command("get", LEASES_KEY, "--prefix"), parse_leases)

@@ -9,10 +9,12 @@ from typing import Any
 
 NAMESPACE = "safe-harbor-probe"
 SERVICE = "probe"
+PEER_SERVICE = "probe-peer"  # leads to the second pods only: whoever asks it is not behind it
 PORT = 10411
 PROGRAM = "/probe"
 POD_APP = "probe"  # in the pod network
 PEER_APP = "probe-peer"  # a second one on each node, so that paths between neighbours are asked too
+NAMES_PORT = 53  # of both Services, UDP: where lookups are asked
 ANSWERS = {"answers": "probe"}  # the label of both: what stands behind the Service
 NODE_APP = "probe-node"  # with hostNetwork: asks as the node itself
 
@@ -44,6 +46,26 @@ class Got:
 
     status: int
     body: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """Much data, several times: who sent all of it; `error` and `bytes` are the last time's."""
+
+    bytes: int
+    by: Mapping[str, int]
+    mbit_per_s: float
+    error: str
+
+
+@dataclass(frozen=True)
+class Lookups:
+    """Lookups of A and AAAA at once; `lost` are those without both answers in time."""
+
+    lookups: int
+    lost: int
+    max_ms: float
     error: str
 
 
@@ -92,6 +114,18 @@ def parse_got(output: str) -> Got:
     """Raises ValueError or KeyError for any other answer."""
     value = parse(output)
     return Got(value["status"], value["body"], value["error"])
+
+
+def parse_bulk(output: str) -> Bulk:
+    """Raises ValueError or KeyError for any other answer."""
+    value = parse(output)
+    return Bulk(value["bytes"], value["by"], value["mbit_per_s"], value["error"])
+
+
+def parse_lookups(output: str) -> Lookups:
+    """Raises ValueError or KeyError for any other answer."""
+    value = parse(output)
+    return Lookups(value["lookups"], value["lost"], value["max_ms"], value["error"])
 
 
 def parse_load(output: str) -> Load:

@@ -15,9 +15,11 @@ from tasks.drivers.errors import OutsideError, ServiceFailed
 from tasks.drivers.ports import Clock, Kube
 from tasks.facts.probe import (
     ANSWERS,
+    NAMES_PORT,
     NAMESPACE,
     NODE_APP,
     PEER_APP,
+    PEER_SERVICE,
     POD_APP,
     PORT,
     PROGRAM,
@@ -39,24 +41,28 @@ class Probes:
 
 def manifests(reference: str) -> tuple[dict[str, Any], ...]:
     """All objects, the namespace first."""
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": SERVICE, "namespace": NAMESPACE},
-        "spec": {
-            "type": "NodePort",
-            "selector": ANSWERS,
-            "ports": [{"name": "http", "port": 80, "targetPort": PORT, "protocol": "TCP"}],
-        },
-    }
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     return (
         namespace,
-        service,
+        _service(SERVICE, "NodePort", ANSWERS),
+        _service(PEER_SERVICE, "ClusterIP", {"app": PEER_APP}),
         _daemon_set(POD_APP, reference, host_network=False),
         _daemon_set(PEER_APP, reference, host_network=False),
         _daemon_set(NODE_APP, reference, host_network=True),
     )
+
+
+def _service(name: str, kind: str, selector: Mapping[str, str]) -> dict[str, Any]:
+    ports = [
+        {"name": "http", "port": 80, "targetPort": PORT, "protocol": "TCP"},
+        {"name": "names", "port": NAMES_PORT, "targetPort": PORT, "protocol": "UDP"},
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"type": kind, "selector": dict(selector), "ports": ports},
+    }
 
 
 def _daemon_set(app: str, reference: str, *, host_network: bool) -> dict[str, Any]:
@@ -146,19 +152,19 @@ def _settle(kube: Kube, clock: Clock, probes: Probes) -> None:
 
     A Service that does not answer by then is the checks' subject, not an error of this.
     """
-    service = kube.get("v1", "Service", SERVICE, namespace=NAMESPACE) or {}
-    url = f"http://{service.get('spec', {}).get('clusterIP', '')}/"
-    endpoints = 2 * len(probes.pods)
-    words = [PROGRAM, "hits", "-n", str(16 * endpoints), "-c", "16", "-timeout", "0.5", url]
     deadline = clock.now() + timedelta(seconds=SETTLE_S)
-    for pod in probes.nodes.values():
-        while clock.now() < deadline:
-            output = kube.execute(NAMESPACE, pod, words, timeout_s=60)
-            if output.ok:
-                hits = parse_hits(output.stdout)
-                if not hits.errors and len(hits.by) >= endpoints:
-                    break
-            clock.sleep(_POLL_S)
+    for name, endpoints in ((SERVICE, 2 * len(probes.pods)), (PEER_SERVICE, len(probes.pods))):
+        service = kube.get("v1", "Service", name, namespace=NAMESPACE) or {}
+        url = f"http://{service.get('spec', {}).get('clusterIP', '')}/"
+        words = [PROGRAM, "hits", "-n", str(16 * endpoints), "-c", "16", "-timeout", "0.5", url]
+        for pod in probes.nodes.values():
+            while clock.now() < deadline:
+                output = kube.execute(NAMESPACE, pod, words, timeout_s=60)
+                if output.ok:
+                    hits = parse_hits(output.stdout)
+                    if not hits.errors and len(hits.by) >= endpoints:
+                        break
+                clock.sleep(_POLL_S)
 
 
 @contextmanager

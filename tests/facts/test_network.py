@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.facts import conntrack, flannel, iptables, kube_proxy, links, neighbours, nftables, probe, routes
+from tasks.facts import (
+    conntrack,
+    counters,
+    flannel,
+    iptables,
+    kube_proxy,
+    links,
+    neighbour_cache,
+    neighbours,
+    nftables,
+    probe,
+    routes,
+)
 
 DATA = Path(__file__).parents[1] / "data" / "dataplane"
 
@@ -148,3 +160,48 @@ def test_anything_else_is_refused_and_never_taken_for_an_answer(text: str) -> No
     for parse in (probe.parse_hits, probe.parse_dialled, probe.parse_got, probe.parse_load, probe.parse_cpu):
         with pytest.raises((ValueError, KeyError)):
             parse(text)
+
+
+def test_counters() -> None:
+    found = counters.parse(recorded("counters.txt"))
+    assert found["Ip.FragFails"] == 0
+    assert {"Udp.InCsumErrors", "TcpExt.IPReversePathFilter", "TcpExt.PAWSTimewait", "Ip.FragCreates"} <= set(
+        found
+    )
+    assert found["TcpExt.TCPSynRetrans"] >= 0
+    assert counters.parse("Udp: A B\nUdp: 1 -2\n") == {"Udp.A": 1, "Udp.B": -2}
+
+
+@pytest.mark.parametrize("text", ["Udp: A B\nUdp: 1\n", "Udp: A\nTcp: 1\n", "Udp: A\n"])
+def test_half_a_table_of_counters_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"counters of|zip"):
+        counters.parse(text)
+
+
+def test_the_neighbour_tables_statistics_are_summed_over_processors() -> None:
+    text = recorded("arp-cache.txt")
+    found = neighbour_cache.parse(text)
+    assert found is not None
+    assert (found.entries, found.table_fulls) == (0x21, 0)
+    full = neighbour_cache.parse(text.replace("00000000\n", "0000000a\n"))
+    assert full is not None
+    assert full.table_fulls == 20
+    assert neighbour_cache.parse("") is None
+
+
+def test_leases_of_flannel() -> None:
+    assert flannel.parse_leases(recorded("leases.txt"))["10.244.84.0/24"] == "10.60.0.11"
+    assert flannel.parse_leases("") == {}
+    with pytest.raises(ValueError, match="zip"):
+        flannel.parse_leases("/coreos.com/network/subnets/10.244.84.0-24\n")
+
+
+def test_bulk_and_lookups_of_the_probe() -> None:
+    bulk = probe.parse_bulk(recorded("probe-bulk.json"))
+    assert bulk.bytes == 1 << 20
+    assert bulk.error == ""
+    assert len(bulk.by) >= 4
+    lookups = probe.parse_lookups(recorded("probe-names.json"))
+    assert (lookups.lookups, lookups.lost) == (500, 0)
+    with pytest.raises(KeyError):
+        probe.parse_lookups("{}")

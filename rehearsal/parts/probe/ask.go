@@ -35,20 +35,29 @@ func get(flags *flag.FlagSet, arguments []string) (any, error) {
 	return answer, nil
 }
 
-// hits asks a URL n times, c at a time, and counts which pod answered.
+// hits asks a URL n times, c at a time, and counts which pod answered. After `stop` errors (0: never) it asks no
+// more: that something is wrong is known by then, and each error takes the whole time-out.
 func hits(flags *flag.FlagSet, arguments []string) (any, error) {
 	timeout := flags.Float64("timeout", 2, "seconds")
 	n := flags.Int("n", 40, "requests")
 	c := flags.Int("c", 8, "at a time")
+	stop := flags.Int("stop", 0, "errors")
 	_ = flags.Parse(arguments)
 	client := newClient(seconds(*timeout))
-	by, failures, first, clients := map[string]int{}, 0, "", map[string]bool{}
+	by, asked, failures, first, clients := map[string]int{}, 0, 0, "", map[string]bool{}
 	var lock sync.Mutex
 	var all sync.WaitGroup
 	slots := make(chan struct{}, *c)
 	for range *n {
-		all.Add(1)
 		slots <- struct{}{}
+		lock.Lock()
+		over := *stop > 0 && failures >= *stop
+		lock.Unlock()
+		if over {
+			break
+		}
+		asked++
+		all.Add(1)
 		go func() {
 			defer func() { <-slots; all.Done() }()
 			var who struct{ Name, Client string }
@@ -71,7 +80,7 @@ func hits(flags *flag.FlagSet, arguments []string) (any, error) {
 	for address := range clients {
 		seen = append(seen, address)
 	}
-	return map[string]any{"requests": *n, "errors": failures, "by": by, "clients": seen, "error": first}, nil
+	return map[string]any{"requests": asked, "errors": failures, "by": by, "clients": seen, "error": first}, nil
 }
 
 func ask(client *http.Client, url string, into any) error {
@@ -188,23 +197,40 @@ func pmtu(flags *flag.FlagSet, arguments []string) (any, error) {
 	return map[string]any{"size": *size, "outcome": "lost", "error": err.Error()}, nil
 }
 
+// bulk receives many bytes, each time on a new connection, until `want` different pods have sent them.
 func bulk(flags *flag.FlagSet, arguments []string) (any, error) {
-	timeout := flags.Float64("timeout", 10, "seconds")
-	size := flags.Int("bytes", 4<<20, "how many to receive")
+	timeout := flags.Float64("timeout", 10, "seconds, each time")
+	size := flags.Int("bytes", 4<<20, "how many to receive each time")
+	want := flags.Int("want", 1, "how many different pods shall have answered")
+	most := flags.Int("most", 1, "how often at most")
 	_ = flags.Parse(arguments)
-	start := time.Now()
-	got, message := int64(0), ""
-	response, err := newClient(seconds(*timeout)).Get(fmt.Sprintf("http://%s/bulk?bytes=%d", flags.Arg(0), *size))
-	if err == nil {
-		defer response.Body.Close()
-		got, err = io.Copy(io.Discard, response.Body)
+	client, by := newClient(seconds(*timeout)), map[string]int{}
+	got, slowest, message := int64(0), 0.0, ""
+	for round := 0; round < *most && len(by) < *want && message == ""; round++ {
+		start := time.Now()
+		name, n, err := receive(client, fmt.Sprintf("http://%s/bulk?bytes=%d", flags.Arg(0), *size))
+		if err != nil {
+			message = err.Error()
+		}
+		if n == int64(*size) {
+			by[name]++
+		}
+		got = n
+		if rate := float64(n) * 8 / 1e6 / time.Since(start).Seconds(); slowest == 0 || rate < slowest {
+			slowest = rate
+		}
 	}
+	return map[string]any{"bytes": got, "by": by, "mbit_per_s": slowest, "error": message}, nil
+}
+
+func receive(client *http.Client, url string) (string, int64, error) {
+	response, err := client.Get(url)
 	if err != nil {
-		message = err.Error()
+		return "", 0, err
 	}
-	took := time.Since(start).Seconds()
-	rate := float64(got) * 8 / 1e6 / took
-	return map[string]any{"bytes": got, "seconds": took, "mbit_per_s": rate, "error": message}, nil
+	defer response.Body.Close()
+	n, err := io.Copy(io.Discard, response.Body)
+	return response.Header.Get("Probe-Name"), n, err
 }
 
 func links(flags *flag.FlagSet, arguments []string) (any, error) {

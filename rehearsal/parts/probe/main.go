@@ -23,6 +23,8 @@ var questions = map[string]question{
 	"udp":   udp,   // asks addresses for an echo
 	"pmtu":  pmtu,  // does a packet of this size pass unfragmented
 	"bulk":  bulk,  // receives many bytes over one connection
+	"names": names, // many A and AAAA lookups at once, as a resolver asks them
+	"count": count, // this namespace's network counters
 	"load":  load,  // closed loop over kept connections
 	"cpu":   cpu,   // the machine's CPU time so far
 	"links": links, // this namespace's interfaces and their MTU

@@ -33,6 +33,8 @@ func serve(flags *flag.FlagSet, arguments []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Many lookups at once must not be lost here: the path is in question, not this program's queue.
+	_ = packets.(*net.UDPConn).SetReadBuffer(4 << 20)
 	go echo(packets)
 
 	var hangs atomic.Bool
@@ -51,6 +53,7 @@ func serve(flags *flag.FlagSet, arguments []string) (any, error) {
 			return
 		}
 		w.Header().Set("Content-Length", strconv.Itoa(left))
+		w.Header().Set("Probe-Name", name)
 		block := make([]byte, 64<<10)
 		for left > 0 {
 			n, err := w.Write(block[:min(left, len(block))])

@@ -8,7 +8,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, ask, node_probe_of, read
 from tasks.checks.dataplane.service_paths import virtual_url
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts import conntrack
 from tasks.facts.probe import parse_hits
@@ -23,7 +23,7 @@ def run(context: DataPlane) -> list[Finding]:
 
     def judge(node: Node, host: Host) -> Finding:
         before, of_before = read(context, host, conntrack.ask())
-        words = ["hits", "-n", str(CONNECTIONS), "-c", "32", "-timeout", "0.5", url]
+        words = ["hits", "-n", str(CONNECTIONS), "-c", "32", "-timeout", "0.5", "-stop", "64", url]
         _, of_load = ask(context, node_probe_of(context, node), words, parse_hits)
         after, of_after = read(context, host, conntrack.ask())
         evidence = (of_before, of_load, of_after)
@@ -43,4 +43,6 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "connection tracking refuses nothing", "dataplane", LINE.severity, run)
+CHECK = Check(
+    LINE.code, "connection tracking refuses nothing", "dataplane", LINE.severity, run, layer=Layer.COUNTER
+)

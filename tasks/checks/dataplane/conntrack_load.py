@@ -23,7 +23,7 @@ def run(context: DataPlane) -> list[Finding]:
     url = virtual_url(context)
 
     def judge(node: Node, host: Host) -> Finding:
-        words = ["hits", "-n", str(CONNECTIONS), "-c", "32", "-timeout", "0.5", url]
+        words = ["hits", "-n", str(CONNECTIONS), "-c", "32", "-timeout", "0.5", "-stop", "64", url]
         _, of_load = ask(context, node_probe_of(context, node), words, parse_hits)
         table, evidence = read(context, host, conntrack.ask())
         if table.max is None or table.count is None:

@@ -7,7 +7,7 @@ from inventory.models.finding import Finding
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, read
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts import conntrack
 
@@ -30,4 +30,6 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "connection tracking is large enough", "dataplane", LINE.severity, run)
+CHECK = Check(
+    LINE.code, "connection tracking is large enough", "dataplane", LINE.severity, run, layer=Layer.SETTING
+)

@@ -11,7 +11,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, ask, node_probe_of
 from tasks.checks.dataplane.proxy_endpoints import expected_endpoints
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts.probe import parse_dialled
 
@@ -53,4 +53,4 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "no dead endpoint is routed to", "dataplane", LINE.severity, run)
+CHECK = Check(LINE.code, "no dead endpoint is routed to", "dataplane", LINE.severity, run, layer=Layer.USE)

@@ -10,7 +10,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.flannel_only import backend, on_flannel
 from tasks.checks.dataplane.observing import Line, read
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts import links
 from tasks.facts.links import Link
@@ -68,4 +68,11 @@ def _vxlan(node: Node, link: Link, declared: Mapping[str, object]) -> list[str]:
     return [*wrong, *(["learns"] if vxlan.learning else [])]
 
 
-CHECK = Check(LINE.code, "the overlay's link is right", "dataplane", LINE.severity, on_flannel(LINE, run))
+CHECK = Check(
+    LINE.code,
+    "the overlay's link is right",
+    "dataplane",
+    LINE.severity,
+    on_flannel(LINE, run),
+    layer=Layer.SETTING,
+)

@@ -8,7 +8,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, ask, probe_addresses, probe_of, read
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts.flannel import ask_subnet
 from tasks.facts.probe import PORT, parse
@@ -45,4 +45,11 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "the path carries the pods' MTU", "dataplane", LINE.severity, on_flannel(LINE, run))
+CHECK = Check(
+    LINE.code,
+    "the path carries the pods' MTU",
+    "dataplane",
+    LINE.severity,
+    on_flannel(LINE, run),
+    layer=Layer.USE,
+)

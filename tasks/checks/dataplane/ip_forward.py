@@ -6,7 +6,7 @@ from inventory.models.cluster import Node
 from inventory.models.finding import Finding, Severity
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, read
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts import sysctl
 
@@ -25,4 +25,4 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "IP forwarding is on", "dataplane", LINE.severity, run)
+CHECK = Check(LINE.code, "IP forwarding is on", "dataplane", LINE.severity, run, layer=Layer.SETTING)

@@ -8,7 +8,7 @@ from inventory.models.finding import Finding
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, read
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts.asked import Asked
 
@@ -34,4 +34,6 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "the kernel reports no full table", "dataplane", LINE.severity, run)
+CHECK = Check(
+    LINE.code, "the kernel reports no full table", "dataplane", LINE.severity, run, layer=Layer.COUNTER
+)

@@ -13,7 +13,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line
 from tasks.checks.evidence import observed
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.operations.kube_proxy import policies_with_addresses
 
 LINE = Line("KP-MASQ-ALL", "masquerade_all is off; where it is on, no NetworkPolicy matches client addresses")
@@ -38,4 +38,4 @@ def run(context: DataPlane) -> list[Finding]:
     return [LINE.says(Verdict.WARN, "site", what, evidence, remedy)]
 
 
-CHECK = Check(LINE.code, "client addresses are kept", "dataplane", LINE.severity, run)
+CHECK = Check(LINE.code, "client addresses are kept", "dataplane", LINE.severity, run, layer=Layer.SETTING)

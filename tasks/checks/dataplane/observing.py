@@ -141,9 +141,9 @@ def probe_addresses(context: DataPlane) -> dict[str, str]:
     return found
 
 
-def probe_service(context: DataPlane) -> dict[str, Any]:
-    """The probe's Service. Raises Unasked where it is missing."""
-    service = context.kube.get("v1", "Service", SERVICE, namespace=NAMESPACE)
+def probe_service(context: DataPlane, name: str = SERVICE) -> dict[str, Any]:
+    """A Service of the probes. Raises Unasked where it is missing."""
+    service = context.kube.get("v1", "Service", name, namespace=NAMESPACE)
     if service is None:
-        raise Unasked(f"{NAMESPACE}/{SERVICE}", "the probe's Service is missing")
+        raise Unasked(f"{NAMESPACE}/{name}", "the probe's Service is missing")
     return service

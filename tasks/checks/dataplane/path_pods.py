@@ -7,7 +7,7 @@ from inventory.models.finding import Finding, Severity
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, probe_of
 from tasks.checks.dataplane.path_matrix import row
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts.probe import NAMESPACE
 
@@ -35,4 +35,4 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "all pods reach each other", "dataplane", LINE.severity, run)
+CHECK = Check(LINE.code, "all pods reach each other", "dataplane", LINE.severity, run, layer=Layer.PODS)

@@ -6,7 +6,7 @@ from inventory.models.cluster import Node
 from inventory.models.finding import Finding, Severity
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, read
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts import sysctl
 
@@ -29,4 +29,6 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "reverse-path filtering is not strict", "dataplane", LINE.severity, run)
+CHECK = Check(
+    LINE.code, "reverse-path filtering is not strict", "dataplane", LINE.severity, run, layer=Layer.SETTING
+)

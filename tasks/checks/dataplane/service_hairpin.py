@@ -7,7 +7,7 @@ from inventory.models.finding import Finding
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, ask, probe_of
 from tasks.checks.dataplane.service_paths import endpoints_of_probe, hits_words, virtual_url
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts.probe import parse_hits
 
@@ -20,7 +20,7 @@ def run(context: DataPlane) -> list[Finding]:
 
     def judge(node: Node, _: Host) -> Finding:
         pod = probe_of(context, node)
-        hits, evidence = ask(context, pod, hits_words(url, len(wanted)), parse_hits)
+        hits, evidence = ask(context, pod, hits_words(url, len(wanted), stop=0), parse_hits)
         own = hits.by.get(pod, 0)
         what = f"{own} of {hits.requests} answers are its own"
         if hits.errors:
@@ -34,4 +34,6 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "a pod reaches itself through its Service", "dataplane", LINE.severity, run)
+CHECK = Check(
+    LINE.code, "a pod reaches itself through its Service", "dataplane", LINE.severity, run, layer=Layer.USE
+)

@@ -13,7 +13,7 @@ from tasks.checks.dataplane.service_paths import (
     shortfall,
     summary,
 )
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts.probe import parse_hits
 
@@ -37,4 +37,4 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(LINE.code, "NodePorts answer", "dataplane", LINE.severity, run)
+CHECK = Check(LINE.code, "NodePorts answer", "dataplane", LINE.severity, run, layer=Layer.USE)

@@ -11,11 +11,12 @@ from tasks.facts.probe import NAMESPACE, SERVICE, Hits
 
 _PER_ENDPOINT = 16  # one endpoint of n is missed by 16 n connections in one run of ten million
 _TIMEOUT_S = 2.5  # a first packet that is lost on a busy machine is sent again after a second
+_STOP = 8  # errors, after which no more is learned
 
 
-def endpoints_of_probe(context: DataPlane) -> frozenset[str]:
-    """Names of the pods that stand ready behind the probe's Service."""
-    selector = f"kubernetes.io/service-name={SERVICE}"
+def endpoints_of_probe(context: DataPlane, service: str = SERVICE) -> frozenset[str]:
+    """Names of the pods that stand ready behind a Service of the probes."""
+    selector = f"kubernetes.io/service-name={service}"
     return frozenset(
         endpoint["targetRef"]["name"]
         for item in context.kube.list(
@@ -26,9 +27,19 @@ def endpoints_of_probe(context: DataPlane) -> frozenset[str]:
     )
 
 
-def virtual_url(context: DataPlane) -> str:
-    """The Service's cluster address."""
-    return f"http://{probe_service(context)['spec']['clusterIP']}/"
+def cluster_address(context: DataPlane, service: str = SERVICE) -> str:
+    """A Service's cluster address. Raises ServiceFailed where there is no such Service."""
+    return str(probe_service(context, service)["spec"]["clusterIP"])
+
+
+def virtual_url(context: DataPlane, service: str = SERVICE) -> str:
+    """A Service's cluster address as a URL."""
+    return f"http://{cluster_address(context, service)}/"
+
+
+def enough(endpoints: int) -> int:
+    """How many connections meet all of so many endpoints."""
+    return _PER_ENDPOINT * max(endpoints, 1)
 
 
 def node_port(context: DataPlane) -> int:
@@ -36,16 +47,18 @@ def node_port(context: DataPlane) -> int:
     return int(probe_service(context)["spec"]["ports"][0]["nodePort"])
 
 
-def hits_words(url: str, endpoints: int) -> list[str]:
-    """The probe's words for enough connections to meet all endpoints."""
+def hits_words(url: str, endpoints: int, *, stop: int = _STOP) -> list[str]:
+    """The probe's words for enough connections to meet all endpoints, or `stop` errors (0: any number)."""
     return [
         "hits",
         "-n",
-        str(_PER_ENDPOINT * max(endpoints, 1)),
+        str(enough(endpoints)),
         "-c",
-        "16",
+        "32",
         "-timeout",
         f"{_TIMEOUT_S:g}",
+        "-stop",
+        str(stop),
         url,
     ]
 

@@ -17,10 +17,12 @@ from tasks.drivers.errors import HostUnreachable
 from tasks.drivers.ports import Output
 from tasks.facts import (
     conntrack,
+    counters,
     cpu,
     flannel,
     iptables,
     links,
+    neighbour_cache,
     neighbours,
     nftables,
     routes,
@@ -28,6 +30,7 @@ from tasks.facts import (
     virtualization,
 )
 from tasks.facts.asked import Asked
+from tasks.operations.flannel import etcd_access
 from tests.networks.cluster import MemoryKube, StillClock, pod, said
 from tests.operations.network_site import site
 
@@ -63,10 +66,13 @@ KVM = "".join(
 )  # fmt: skip
 
 
-class Host:
-    """Answers questions from a table; `spoiled` wins over what is recorded."""
+Answer = str | Exception | list[str]
 
-    def __init__(self, name: str, spoiled: Mapping[str, str | Exception]) -> None:
+
+class Host:
+    """Answers questions from a table; `spoiled` wins over what is recorded, a list is one answer a time."""
+
+    def __init__(self, name: str, spoiled: Mapping[str, Answer]) -> None:
         self.name = name
         subnet = recorded("subnet.txt").replace(SUBNETS["oslo-2"], SUBNETS[name])
         asked: list[tuple[Asked[Any], str]] = [
@@ -79,16 +85,21 @@ class Host:
             (nftables.ask(), ""),
             (iptables.ask_variants(), recorded("variants.txt")),
             (conntrack.ask(), recorded("conntrack.txt")),
+            (counters.ask(), recorded("counters.txt")),
+            (neighbour_cache.ask(), recorded("arp-cache.txt")),
+            (flannel.ask_leases(etcd_access("https://10.60.0.11:2379")), recorded("leases.txt")),
             (cpu.ask(1.0), "cpu 10 0 10 80 0 0 0 0 0 0\ncpu 30 0 30 240 0 0 0 1 0 0\n"),
             (virtualization.ask(), KVM),
             (Asked("", Command.of("dmesg"), str), "[ 1.0] Linux\n"),
             *((sysctl.ask(keys), settings(keys, values)) for keys, values in SYSCTLS.items()),
         ]
-        self.answers: dict[str, str | Exception] = {a.command.render(): text for a, text in asked}
+        self.answers: dict[str, Answer] = {a.command.render(): text for a, text in asked}
         self.answers.update(spoiled)
 
     def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
         answer = self.answers[command.render()]
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
         if isinstance(answer, Exception):
             raise answer
         return said(answer)
@@ -106,6 +117,8 @@ class Pods:
     def document(self, name: str, words: Sequence[str]) -> Any:
         key = words[-1].rpartition("/")[2] if words[0] == "get" else words[0]
         spoiled = self.spoiled.get(key)
+        if callable(spoiled):
+            return spoiled(name)
         if isinstance(spoiled, dict) and (key != "pmtu" or words[2] == spoiled["size"]):
             return spoiled
         match words[0]:
@@ -113,8 +126,11 @@ class Pods:
                 body = {"proxyMode": "iptables", "metrics": recorded("proxy-metrics.txt")}.get(key, "ok")
                 return {"status": 200, "body": body, "error": ""}
             case "hits":
-                by = {p["metadata"]["name"]: 16 for p in probe_pods()}
-                return {"requests": 96, "errors": 0, "by": by, "clients": [], "error": ""}
+                return {"requests": 96, "errors": 0, "by": met(), "clients": [], "error": ""}
+            case "names":
+                return {"lookups": 500, "lost": 0, "max_ms": 12.0, "error": ""}
+            case "count":
+                return {"counters": recorded("counters.txt")}
             case "tcp" | "udp":
                 ends = [word for word in words[1:] if ":" in word]
                 return {
@@ -125,10 +141,15 @@ class Pods:
             case "pmtu":
                 return {"outcome": "passed" if words[2] == "1450" else "refused", "size": words[2]}
             case "bulk":
-                return {"bytes": int(words[2]), "error": "", "mbit_per_s": 900.0}
+                return {"bytes": int(words[2]), "by": met(), "error": "", "mbit_per_s": 900.0}
             case "links":
                 return {"mtu": {"lo": 65536, "eth0": 1450}}
         raise AssertionError(f"nobody asks {words}")
+
+
+def met() -> dict[str, int]:
+    """Every endpoint answered."""
+    return {p["metadata"]["name"]: 16 for p in probe_pods()}
 
 
 def slices() -> list[dict[str, Any]]:
@@ -150,7 +171,7 @@ def probe_pods() -> list[dict[str, Any]]:
 def judged(
     code: str,
     *,
-    host: Mapping[str, str | Exception] | None = None,
+    host: Mapping[str, Answer] | None = None,
     pods: Mapping[str, Any] | None = None,
     objects: Sequence[dict[str, Any]] = (),
     network: Network | None = None,

@@ -9,9 +9,22 @@ import pytest
 
 from inventory.models.cluster import KubeProxy, Network, ProxyMode
 from inventory.models.command import Command
+from inventory.models.finding import Finding
 from inventory.models.verdict import Verdict
-from tasks.checks.registry import in_group
-from tasks.facts import conntrack, cpu, flannel, iptables, links, neighbours, nftables, routes, sysctl
+from tasks.checks.registry import causes, in_group
+from tasks.facts import (
+    conntrack,
+    counters,
+    cpu,
+    flannel,
+    iptables,
+    links,
+    neighbour_cache,
+    neighbours,
+    nftables,
+    routes,
+    sysctl,
+)
 from tests.checks.dataplane import plane
 from tests.checks.dataplane.plane import (
     SUBJECT,
@@ -52,6 +65,37 @@ def dialled(word: str, address: str) -> dict[str, Any]:
     return {word: address}
 
 
+def rises(asked: Any, name: str, counter: str, by: int = 3) -> dict[str, list[str]]:
+    """This counter is higher when it is asked for the second time."""
+    text = recorded(name)
+    return {asked.command.render(): [text, raised(text, counter, by)]}
+
+
+def raised(text: str, counter: str, by: int = 3) -> str:
+    """The counters with one of them raised: pairs of lines, names and values."""
+    protocol, _, wanted = counter.partition(".")
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        names = line.split()
+        if names[:1] == [f"{protocol}:"] and wanted in names:
+            values = lines[number + 1].split()
+            place = names.index(wanted)
+            values[place] = str(int(values[place]) + by)
+            lines[number + 1] = " ".join(values)
+            return "\n".join(lines) + "\n"
+    raise AssertionError(f"{counter} is not there")
+
+
+def annotated(*addresses: str) -> list[dict[str, Any]]:
+    """Nodes whose flannel keeps its registrations in the API server."""
+    key = "flannel.alpha.coreos.com/public-ip"
+    return [
+        {"kind": "Node", "metadata": {"name": f"oslo-{number}", "annotations": {key: address}}}
+        for number, address in enumerate(addresses, start=1)
+    ]
+
+
+OVERFLOWN = recorded("arp-cache.txt").rstrip()[:-1] + "7\n"
 COUNTED = recorded("conntrack.txt")
 ALL_ANSWERED = {e["targetRef"]["name"]: 16 for s in slices() for e in s["endpoints"] if "targetRef" in e}
 OWN = next(
@@ -61,7 +105,10 @@ OWN = next(
     if e.get("nodeName") == SUBJECT and "peer" not in e["targetRef"]["name"]
 )
 OTHER_ADDRESS = next(
-    e["addresses"][0] for s in slices() for e in s["endpoints"] if e.get("nodeName") == "oslo-3"
+    e["addresses"][0]
+    for s in slices()
+    for e in s["endpoints"]
+    if e.get("nodeName") == "oslo-3" and "peer" not in e["targetRef"]["name"]
 )
 PORTALS = ":KUBE-PORTALS-CONTAINER - [0:0]\n:KUBE-SERVICES "
 NOT_OWN = {name: count for name, count in ALL_ANSWERED.items() if name != OWN}
@@ -151,7 +198,37 @@ SPOILED: list[tuple[str, str, dict[str, Any]]] = [
     ("KP-VIP-NODE", "lost connections", {"pods": hits(errors=1, by=ALL_ANSWERED)}),
     ("KP-HAIRPIN", "never itself", {"pods": hits(by=NOT_OWN)}),
     ("KP-NODEPORT", "lost connections", {"pods": hits(errors=96)}),
-    ("PATH-BULK", "stalls", {"pods": {"bulk": {"bytes": 65536, "error": "deadline", "mbit_per_s": 0.1}}}),
+    (
+        "PATH-BULK",
+        "stalls",
+        {"pods": {"bulk": {"bytes": 65536, "by": {}, "error": "deadline", "mbit_per_s": 0.1}}},
+    ),
+    (
+        "PATH-BULK",
+        "an endpoint never met",
+        {"pods": {"bulk": {"bytes": 1048576, "by": {PEER: 96}, "error": "", "mbit_per_s": 900.0}}},
+    ),
+    ("FL-CSUM", "wrong checksums", {"host": rises(counters.ask(), "counters.txt", "Udp.InCsumErrors")}),
+    ("FL-FRAG", "cut in two", {"host": rises(counters.ask(), "counters.txt", "Ip.FragCreates")}),
+    ("FL-FRAG", "refused", {"host": rises(counters.ask(), "counters.txt", "Ip.FragFails")}),
+    (
+        "DP-RPF-DROPS",
+        "dropped",
+        {"host": rises(counters.ask(), "counters.txt", "TcpExt.IPReversePathFilter")},
+    ),
+    (
+        "DP-ARP",
+        "overflows",
+        {"host": {neighbour_cache.ask().command.render(): [recorded("arp-cache.txt"), OVERFLOWN]}},
+    ),
+    ("FL-PUBLIC", "one address twice", {"objects": annotated("10.60.0.11", "10.60.0.11", "10.60.0.13")}),
+    ("FL-PUBLIC", "flannel does not know the node", {"objects": annotated("10.60.0.11")}),
+    (
+        "CT-DNS",
+        "lost",
+        {"pods": {"names": {"lookups": 500, "lost": 2, "max_ms": 5001.0, "error": "i/o timeout"}}},
+    ),
+    ("PATH-NODE-PODS", "UDP blocked", {"pods": dialled("udp", f"{OTHER_ADDRESS}:10411")}),
     ("PATH-PODS", "UDP blocked", {"pods": dialled("udp", f"{OTHER_ADDRESS}:10411")}),
     ("PATH-NODES", "TCP blocked", {"pods": dialled("tcp", "10.60.0.11:10411")}),
     ("CT-MAX", "too small", {"host": says(conntrack.ask(), COUNTED.replace("262144", "65536"))}),
@@ -188,7 +265,7 @@ def test_a_spoiled_plane_fails(code: str, what: str, spoiled: dict[str, Any]) ->
 
 
 def test_every_check_can_fail() -> None:
-    covered = {code for code, _, _ in SPOILED} | {"CT-DROPS", "KP-RESTORE"} | SITE_WIDE
+    covered = {code for code, _, _ in SPOILED} | {"CT-DROPS", "CT-PAWS", "KP-RESTORE"} | SITE_WIDE
     assert covered == set(CODES)
 
 
@@ -211,6 +288,53 @@ def test_drops_count_only_what_rises_meanwhile() -> None:
         patch.setattr(plane.Host, "run", run)
         assert verdict(judged("CT-DROPS")) is Verdict.FAIL
     assert verdict(judged("CT-DROPS", host=says(conntrack.ask(), rising))) is Verdict.PASS
+
+
+def test_new_connections_that_meet_a_time_wait_fail_only_where_both_counters_rise() -> None:
+    asked: dict[str, int] = {}
+
+    def counted(*risen: str) -> Any:
+        def answer(pod: str) -> dict[str, str]:
+            asked[pod] = asked.get(pod, 0) + 1
+            text = recorded("counters.txt")
+            for counter in risen:
+                text = raised(text, counter, 30 * asked[pod])
+            return {"counters": text}
+
+        return {"count": answer}
+
+    both = counted("TcpExt.PAWSTimewait", "TcpExt.TCPSynRetrans")
+    assert verdict(judged("CT-PAWS", pods=both)) is Verdict.FAIL
+    assert verdict(judged("CT-PAWS", pods=counted("TcpExt.TCPSynRetrans"))) is Verdict.PASS
+
+
+@pytest.mark.parametrize("code", ["FL-CSUM", "FL-FRAG", "DP-RPF-DROPS", "CT-PAWS"])
+def test_counters_prove_nothing_where_no_packet_comes_back(code: str) -> None:
+    lost = {
+        "bulk": {"bytes": 0, "by": {}, "error": "deadline", "mbit_per_s": 0.0},
+        "udp": {"results": []},
+        "pmtu": {"outcome": "lost", "size": "1450"},
+        **hits(errors=96),
+    }
+    assert verdict(judged(code, pods=lost)) is Verdict.NODATA
+
+
+def test_old_overflows_of_the_neighbour_table_warn() -> None:
+    assert verdict(judged("DP-ARP", host=says(neighbour_cache.ask(), OVERFLOWN))) is Verdict.WARN
+
+
+def test_the_lowest_layer_names_the_cause() -> None:
+    def failing(*codes: str) -> list[Finding]:
+        return [
+            Finding(code=code, subject=SUBJECT, verdict=Verdict.FAIL, observed="", remedy="x")
+            for code in codes
+        ]
+
+    assert causes(failing("PATH-PODS", "FL-PEERS", "DP-FWD", "KP-DIAL")) == {"DP-FWD"}
+    assert causes(failing("KP-VIP-NODE", "PATH-BULK", "FL-CSUM")) == {"FL-CSUM"}
+    assert causes(failing("KP-HAIRPIN")) == {"KP-HAIRPIN"}
+    assert causes(failing("A-STEPS-OWN", "PATH-PODS")) == {"A-STEPS-OWN"}
+    assert causes(judged("DP-FWD")) == frozenset()
 
 
 def test_old_restore_failures_warn() -> None:
@@ -257,6 +381,7 @@ def test_a_policy_that_nothing_enforces_is_named() -> None:
         ("CT-MAX", says(conntrack.ask(), "cores 2\n")),
         ("CT-HEADROOM", says(conntrack.ask(), "cores 2\n")),
         ("CT-DROPS", says(conntrack.ask(), "cores 2\n")),
+        ("DP-ARP", says(neighbour_cache.ask(), "")),
         ("CT-LOG", {Command.of("dmesg").render(): ""}),
     ],
 )

@@ -1,0 +1,76 @@
+"""What the kernels count while packets pass: read on every node, let every node send, read again.
+
+A counter says why packets were lost, where a path only says that they were. It is judged by how it rises
+meanwhile: what it counted since the boot may be long mended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from inventory.models.cluster import Node
+from inventory.models.finding import Evidence, Finding
+from inventory.models.verdict import Verdict
+from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.observing import Line, read
+from tasks.drivers.errors import OutsideError
+from tasks.drivers.ports import Host
+from tasks.facts import counters
+
+T = TypeVar("T")
+Traffic = Callable[[Node], tuple[int, Evidence]]  # how many answers came back, and what was seen
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Counters (`Udp.InCsumErrors`) that must not rise on any node while `traffic` runs on all of them."""
+
+    line: Line
+    names: Sequence[str]
+    traffic: Traffic
+    remedy: str
+
+    def run(self, context: DataPlane) -> list[Finding]:
+        """One finding a node; where nothing came back nothing was observed, which is no pass."""
+        nodes = [node for node in context.site.target.nodes if node.name in context.hosts]
+        before = on_all(nodes, lambda node: read(context, context.hosts[node.name], counters.ask()))
+        sent = on_all(nodes, self.traffic)
+        after = on_all(nodes, lambda node: read(context, context.hosts[node.name], counters.ask()))
+
+        def judge(node: Node, _: Host) -> Finding:
+            (was, of_before), (answers, of_traffic) = got(before[node.name]), got(sent[node.name])
+            now, of_after = got(after[node.name])
+            evidence = (of_before, of_traffic, of_after)
+            risen = {name: now[name] - was[name] for name in self.names}
+            what = ", ".join(f"{name} +{rise}" for name, rise in risen.items())
+            if any(risen.values()):
+                return self.line.says(Verdict.FAIL, node.name, what, evidence, self.remedy)
+            if not answers:
+                what = f"no packet came back, so nothing was counted ({what})"
+                return self.line.says(Verdict.NODATA, node.name, what, evidence, "mend the paths first")
+            return self.line.says(Verdict.PASS, node.name, f"{what} while {answers} answers came", evidence)
+
+        return self.line.on_each(context, judge)
+
+
+def on_all(nodes: Sequence[Node], do: Callable[[Node], T]) -> dict[str, T | OutsideError]:
+    """Do it on every node at once; what could not be done is the error that says why."""
+
+    def one(node: Node) -> T | OutsideError:
+        try:
+            return do(node)
+        except OutsideError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=max(1, len(nodes))) as pool:
+        return dict(zip([node.name for node in nodes], pool.map(one, nodes), strict=True))
+
+
+def got(value: T | OutsideError) -> T:
+    """The value. Raises the error that is there instead."""
+    if isinstance(value, OutsideError):
+        raise value
+    return value
