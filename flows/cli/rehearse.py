@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from flows.cli.exits import Exit, print_json
 
@@ -25,7 +25,7 @@ def register(app: App) -> None:
     """Add the rehearsal's commands."""
     group = App(name="rehearse", help=_REHEARSE)
     group.default(rehearse)
-    for command in (setup, up, down):
+    for command in (setup, up, down, matrix):
         group.command(command)
     app.command(group)
 
@@ -98,3 +98,29 @@ def down() -> int:
     removed = take_down()
     sys.stderr.write("\n".join(removed) + "\n" if removed else "nothing was up\n")
     return Exit.DONE
+
+
+def matrix(
+    *,
+    out: Path = Path("build/matrix"),
+    fault: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    runs: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 20,
+    parts: Parts = None,
+    json: bool = False,
+) -> int:
+    """Put each fault of a data plane into the site, show which check finds it, and write the matrix.
+
+    Example: safe-harbor rehearse matrix --fault wrong-mtu --fault hairpin-off --runs 1
+
+    Parameters
+    ----------
+    out
+        The folder for fault-matrix.md and fault-matrix.json.
+    fault
+        Only these faults; all where none is named.
+    runs
+        How often every check runs on the healthy site, where none may alarm.
+    """
+    from flows.fault_matrix import fault_matrix
+
+    return fault_matrix(out.resolve(), names=fault, runs=runs, ready_parts=parts, as_json=json)

@@ -20,6 +20,8 @@ from inventory.models.command import Script
 from inventory.models.finding import Finding
 from inventory.models.site import Site
 from inventory.models.verdict import Verdict
+from rehearsal.matrix.registry import all_faults, faults_named
+from rehearsal.matrix.run import heal, healthy_runs, try_fault, where_of
 from tasks.checks.context import DataPlane, Workload
 from tasks.checks.registry import in_group, judge
 from tasks.checks.workload import wl_grace, wl_ready
@@ -44,6 +46,7 @@ __all__ = ["bare"]  # the fixture
 pytestmark = [pytest.mark.site]
 CLOCK = SystemClock()
 RULES_S = 5.0  # a kube-proxy that has just started writes all rules
+SETTINGS = Script.of("cat /sys/class/net/eth0/mtu; sysctl net.ipv4.conf.all.rp_filter; nft list tables")
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,12 @@ def probes(raised: Standing) -> Iterator[Probes]:
     pytest.fail("the probes' namespace is left")
 
 
+def context_of(standing: Standing, probes: Probes) -> DataPlane:
+    return DataPlane(standing.site, standing.hosts, standing.kube, probes.pods, CLOCK, probes.nodes)
+
+
 def findings(standing: Standing, probes: Probes) -> list[Finding]:
-    context = DataPlane(standing.site, standing.hosts, standing.kube, probes.pods, CLOCK, probes.nodes)
-    return judge(in_group("dataplane"), context)
+    return judge(in_group("dataplane"), context_of(standing, probes))
 
 
 def refused(found: list[Finding]) -> set[tuple[str, str]]:
@@ -139,84 +145,52 @@ def test_the_second_run_makes_no_change(raised: Standing) -> None:
 
 
 def test_a_healthy_network_is_let_through(raised: Standing, probes: Probes) -> None:
-    started = time.monotonic()
+    for run in healthy_runs(context_of(raised, probes), 2):
+        print(run)  # noqa: T201 - figures
+        assert run.alarms == []
     found = findings(raised, probes)
-    print(f"{len(found)} findings in {time.monotonic() - started:.1f} s")  # noqa: T201 - figures
     assert refused(found) == set(), [f for f in found if not f.verdict.lets_go_on]
     warned = {finding.code for finding in found if finding.verdict is Verdict.WARN}
-    assert warned <= {"CT-LOG", "DP-NEIGH", "DP-STEAL"}, "only what is the machine's beneath a container"
+    assert warned <= {"CT-LOG", "DP-ARP", "DP-NEIGH", "DP-STEAL"}, (
+        "only what is the machine's beneath a container"
+    )
     assert {finding.code for finding in found} == {check.code for check in in_group("dataplane")}
 
 
-# $1.. are not needed: each is a fixed program, run on the last node.
-FAULTS = {
-    "MTU": (
-        "ip link set eth0 mtu 1400",
-        "ip link set eth0 mtu 1500",
-        {"FL-MTU", "FL-PMTU"},
+# The others, slower ones, are tried by `safe-harbor rehearse matrix`.
+FAULTS = (
+    *("br-netfilter-off", "conntrack-nearly-full", "dead-endpoint", "forwarding-off", "hairpin-off"),
+    *(
+        "mixed-iptables",
+        "rp-filter-strict",
+        "snat-collision",
+        "vxlan-checksum",
+        "wrong-interface",
+        "wrong-mtu",
     ),
-    "hairpin": (
-        "for v in /sys/class/net/cni0/brif/*; do bridge link set dev ${v##*/} hairpin off; done",
-        "for v in /sys/class/net/cni0/brif/*; do bridge link set dev ${v##*/} hairpin on; done",
-        {"KP-HAIRPIN"},  # KP-VIP-POD leaves the asking pod's own answer to it
-    ),
-    "br_netfilter": (
-        "sysctl -q -w net.bridge.bridge-nf-call-iptables=0",
-        "sysctl -q -w net.bridge.bridge-nf-call-iptables=1",
-        {"DP-BRNF", "KP-VIP-POD"},
-    ),
-    "forwarding": (
-        "sysctl -q -w net.ipv4.ip_forward=0",
-        "sysctl -q -w net.ipv4.ip_forward=1",
-        {"DP-FWD", "PATH-PODS", "KP-VIP-POD"},
-    ),
-    "VXLAN blocked": (
-        "iptables -I INPUT -p udp --dport 8472 -j DROP",
-        "iptables -D INPUT -p udp --dport 8472 -j DROP",
-        {"PATH-PODS", "PATH-NODES", "FL-PMTU"},
-    ),
-}
+)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_seen_by_its_checks(raised: Standing, probes: Probes, fault: str) -> None:
-    do, undo, codes = FAULTS[fault]
-    name = raised.site.target.nodes[-1].name
-    raised.hosts[name].check(Script.of(do))
-    try:
-        found = findings(raised, probes)
-    finally:
-        raised.hosts[name].check(Script.of(undo))
-    assert {(code, name) for code in codes} <= refused(found)
-    assert all(f.remedy for f in found if not f.verdict.lets_go_on)
+@pytest.mark.parametrize("name", FAULTS)
+def test_exactly_its_check_names_a_fault(raised: Standing, probes: Probes, name: str) -> None:
+    (fault,) = faults_named([name])
+    row = try_fault(fault, where_of(context_of(raised, probes)))
+    print(row)  # noqa: T201 - figures
+    assert row.named == [fault.primary]
+    assert row.observed
 
 
-def test_a_dead_endpoint_is_named(raised: Standing, probes: Probes) -> None:
-    dead = "10.244.255.254"
-    labels = {"kubernetes.io/service-name": "dead"}
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "dead", "namespace": NAMESPACE},
-        "spec": {"ports": [{"name": "http", "port": 80}]},
-    }
-    endpoints = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": "dead", "namespace": NAMESPACE, "labels": labels},
-        "addressType": "IPv4",
-        "ports": [{"name": "http", "port": 80, "protocol": "TCP"}],
-        "endpoints": [{"addresses": [dead], "conditions": {"ready": True}}],
-    }
-    for manifest in (service, endpoints):
-        raised.kube.apply(manifest)
-    try:
-        found = findings(raised, probes)
-    finally:
-        raised.kube.delete("v1", "Service", "dead", namespace=NAMESPACE)
-        raised.kube.delete("discovery.k8s.io/v1", "EndpointSlice", "dead", namespace=NAMESPACE)
-    assert {code for code, _ in refused(found)} == {"KP-DIAL"}
-    assert all(dead in f.observed for f in found if f.code == "KP-DIAL")
+def test_a_fault_that_a_killed_run_left_is_undone_by_the_next(raised: Standing, probes: Probes) -> None:
+    where = where_of(context_of(raised, probes))
+    left = faults_named(["wrong-mtu", "rp-filter-strict", "vxlan-checksum", "duplicate-public-ip"])
+    before = where.host.check(SETTINGS)
+    for fault in left:
+        fault.create(where)
+    assert where.host.check(SETTINGS) != before
+    heal(all_faults(), where)
+    assert where.host.check(SETTINGS) == before
+    heal(all_faults(), where)
+    assert refused(findings(raised, probes)) == set()
 
 
 def test_the_data_plane_is_measured(raised: Standing, probes: Probes) -> None:

@@ -1,0 +1,93 @@
+"""What `safe-harbor rehearse matrix` does: a site with its network, faults, healthy runs, the page."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from flows.cli.exits import Exit, print_json
+from flows.cli.running import Running
+from flows.cli.terminal import Terminal
+from flows.rehearsing import bring_up, take_down
+from rehearsal import site
+from rehearsal.matrix.fault import Fault
+from rehearsal.matrix.page import render
+from rehearsal.matrix.registry import all_faults, faults_named
+from rehearsal.matrix.result import Matrix
+from rehearsal.matrix.run import heal, healthy_runs, try_fault, where_of
+from rehearsal.plan import Plan
+from tasks.checks.context import DataPlane
+from tasks.networks.probe import probing
+from tasks.networks.probe_image import probe_image
+from tasks.steps.workplace import Workplace
+
+NO_OWN_KERNEL = "it takes a node with a kernel of its own"
+
+
+def fault_matrix(
+    out: Path, *, names: Sequence[str], runs: int, ready_parts: Path | None, as_json: bool
+) -> int:
+    """Run it on the site that is up, or on one of its own. Returns the exit code."""
+    faults = faults_named(names)
+    terminal = Terminal()
+    with _site_file(out, ready_parts) as file, Running(file, terminal=terminal) as running:
+        running.whole_exit(resume=True, until="network")
+        matrix = _measure(running.place, faults, runs, terminal)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "fault-matrix.json").write_text(matrix.model_dump_json(indent=1, by_alias=True) + "\n")
+    (out / "fault-matrix.md").write_text(render(matrix))
+    if as_json:
+        print_json(matrix.model_dump(mode="json", by_alias=True))
+    terminal.say(str(out / "fault-matrix.md"))
+    return Exit.DONE if matrix.good else Exit.NOT_A_PASS
+
+
+def _measure(place: Workplace, faults: Sequence[Fault], runs: int, terminal: Terminal) -> Matrix:
+    site, kube = place.site, place.drivers.target_kube()
+    nodes = [node.name for node in site.target.nodes]
+    matrix = Matrix(measured_at=f"{place.clock.now():%Y-%m-%d}", site=_words(place))
+    reference = probe_image(site.target.cluster.programs).reference
+    with probing(kube, place.clock, nodes, reference) as probes:
+        context = DataPlane(site, place.drivers.hosts(), kube, probes.pods, place.clock, probes.nodes)
+        where = where_of(context)
+        terminal.step("undoing what an earlier run may have left")
+        heal(all_faults(), where)
+        for fault in faults:
+            if fault.own_kernel:
+                matrix.untried[fault.name] = f"{fault.what}; {NO_OWN_KERNEL}"
+                continue
+            row = try_fault(fault, where, terminal.step)
+            matrix.rows.append(row)
+            terminal.close()
+            word = "found" if row.found else "NOT FOUND"
+            terminal.say(f"{word:<10} {row.fault:<24} {', '.join(row.named)}")
+        for number, run in enumerate(healthy_runs(context, runs), start=1):
+            matrix.healthy.append(run)
+            terminal.close()
+            said = "; ".join(run.alarms) or "no alarm"
+            terminal.say(f"healthy run {number} of {runs}: {said} in {run.seconds:.1f} s")
+    return matrix
+
+
+def _words(place: Workplace) -> str:
+    cluster, nodes = place.site.target.cluster, len(place.site.target.nodes)
+    kernel = platform.release().partition("-")[0]
+    return (
+        f"a rehearsal site, its {nodes} nodes containers (Linux {kernel}, network {cluster.network.kind}, "
+        f"kube-proxy {cluster.kube_proxy.mode})"
+    )
+
+
+@contextmanager
+def _site_file(out: Path, ready_parts: Path | None) -> Iterator[Path]:
+    """The site that is up stays up; one that was built for this goes again, whatever happens."""
+    if site.is_up():
+        yield Plan().site / "site.yaml"
+        return
+    up = bring_up(out, ready_parts)
+    try:
+        yield up.site_file
+    finally:
+        take_down()

@@ -1,0 +1,94 @@
+"""Runs every check once a fault, and many times on the healthy site, and notes what was found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from inventory.models.finding import Finding
+from inventory.models.verdict import Verdict
+from rehearsal.matrix.fault import Fault, Where, struck
+from rehearsal.matrix.result import HealthyRun, Row
+from tasks.checks.context import DataPlane
+from tasks.checks.registry import Check, causes, in_group, judge
+from tasks.drivers.errors import OutsideError
+
+GROUP = "dataplane"
+HEALS_WITHIN_S = 60.0
+
+
+def where_of(context: DataPlane) -> Where:
+    """The last node is struck: it is a worker wherever there is one."""
+    return Where(context, context.site.target.nodes[-1])
+
+
+def heal(faults: Sequence[Fault], where: Where) -> None:
+    """Undo what a killed run may have left. Raises what the undoing commands raise."""
+    for fault in faults:
+        if not fault.own_kernel:
+            fault.undo(where)
+
+
+def try_fault(fault: Fault, where: Where, told: Callable[[str], None] = lambda _: None) -> Row:
+    """Create it, run every check, undo it, and wait until what failed passes again.
+
+    Raises OutsideError where the site does not heal.
+    """
+    checks = in_group(GROUP)
+    with struck(fault, where):
+        told(f"{fault.name}: every check")
+        started = time.monotonic()
+        found = judge(checks, where.context)
+        seconds = time.monotonic() - started
+    told(f"{fault.name}: until the site is well again")
+    ended = time.monotonic()
+    _await_well([c for c in checks if c.code in _refused(found)], where, ended + HEALS_WITHIN_S)
+    return Row(
+        fault=fault.name,
+        what=fault.what,
+        primary=fault.primary,
+        named=sorted(causes(found)),
+        failed=sorted({each.code for each in found if each.verdict is Verdict.FAIL}),
+        unseen=sorted(_refused(found) - {each.code for each in found if each.verdict is Verdict.FAIL}),
+        observed=_observed(fault, where, found),
+        seconds=round(seconds, 1),
+        healed_s=round(time.monotonic() - ended, 1),
+    )
+
+
+def healthy_runs(context: DataPlane, count: int) -> Iterator[HealthyRun]:
+    """Every check on the untouched site, `count` times."""
+    for _ in range(count):
+        started = time.monotonic()
+        found = judge(in_group(GROUP), context)
+        alarms = [f"{f.code} {f.subject}: {f.observed}" for f in found if not f.verdict.lets_go_on]
+        yield HealthyRun(
+            findings=len(found),
+            warnings=sorted({f.code for f in found if f.verdict is Verdict.WARN}),
+            alarms=alarms,
+            seconds=round(time.monotonic() - started, 1),
+        )
+
+
+def _refused(found: Sequence[Finding]) -> set[str]:
+    return {each.code for each in found if not each.verdict.lets_go_on}
+
+
+def _observed(fault: Fault, where: Where, found: Sequence[Finding]) -> str:
+    """What the fault's own check said, of the struck node where it failed there."""
+    mine = [f for f in found if f.code == fault.primary and f.verdict is Verdict.FAIL]
+    mine.sort(key=lambda f: f.subject != where.node.name)
+    return f"{mine[0].subject}: {mine[0].observed}" if mine else ""
+
+
+def _await_well(checks: Sequence[Check], where: Where, deadline: float) -> None:
+    while checks:
+        refused = _refused(judge(checks, where.context))
+        checks = [check for check in checks if check.code in refused]
+        if checks and time.monotonic() > deadline:
+            codes = ", ".join(sorted(refused))
+            raise OutsideError(
+                where.node.name,
+                f"the fault was undone {HEALS_WITHIN_S:.0f} s ago, and {codes} do not pass yet",
+                "safe-harbor rehearse down",
+            )

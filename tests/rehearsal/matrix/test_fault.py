@@ -1,0 +1,79 @@
+"""A fault is undone whatever happens, Ctrl-C in the middle of the undo included."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from inventory.errors import BadInput
+from rehearsal.matrix.fault import Fault, Where, struck
+from rehearsal.matrix.registry import all_faults, faults_named
+from tasks.checks.context import DataPlane
+from tests.networks.cluster import MemoryKube, StillClock
+from tests.operations.network_site import site
+
+WHERE = Where(DataPlane(site(), {}, MemoryKube(), {}, StillClock()), site().target.nodes[-1])
+
+
+def noting(done: list[str], **acts: Any) -> Fault:
+    def act(name: str) -> Any:
+        def run(_: Where) -> None:
+            acts.get(name, lambda: None)()
+            done.append(name)
+
+        return run
+
+    return Fault("test", "nothing", "DP-FWD", act("create"), act("undo"))
+
+
+def test_a_fault_is_undone_after_the_block() -> None:
+    done: list[str] = []
+    with struck(noting(done), WHERE):
+        done.append("block")
+    assert done == ["create", "block", "undo"]
+
+
+def test_a_fault_is_undone_where_the_block_or_its_creation_fails() -> None:
+    done: list[str] = []
+    with pytest.raises(RuntimeError), struck(noting(done), WHERE):
+        raise RuntimeError
+    assert done == ["create", "undo"]
+
+    def half_way() -> None:
+        raise RuntimeError
+
+    done.clear()
+    with pytest.raises(RuntimeError), struck(noting(done, create=half_way), WHERE):
+        pytest.fail("nothing was created")
+    assert done == ["undo"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT])
+def test_ctrl_c_in_the_block_or_in_the_undo_ends_after_the_undo(number: signal.Signals) -> None:
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt), struck(noting(done), WHERE):
+        signal.raise_signal(number)
+    assert done == ["create", "undo"]
+
+    done.clear()
+    fault = noting(done, undo=lambda: signal.raise_signal(number))
+    with pytest.raises(KeyboardInterrupt), struck(fault, WHERE):
+        pass
+    assert done == ["create", "undo"], "the undo was interrupted"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_every_fault_has_a_check_of_its_own() -> None:
+    primaries = [fault.primary for fault in all_faults()]
+    assert len(primaries) == len(set(primaries)) >= 17
+    for fault in all_faults():
+        assert fault.what and fault.name == fault.name.lower()
+
+
+def test_an_unknown_fault_lists_the_known() -> None:
+    with pytest.raises(BadInput, match=r"no fault 'mtu'; known: .*wrong-mtu"):
+        faults_named(["mtu"])
+    assert [fault.name for fault in faults_named(["wrong-mtu"])] == ["wrong-mtu"]
+    assert faults_named([]) == all_faults()
