@@ -12,9 +12,11 @@ from tasks.steps.workplace import opened
 
 @flow(name="prepare")
 def prepare(site: str, dry_run: bool = False) -> StageResult:
-    """Admit the hosts, then run the phases of a node on all of them. A second run changes nothing."""
+    """Admit the hosts, run the phases of a node on all, verify the settings. A second run changes nothing."""
     with opened(site), stage("prepare", dry_run=dry_run) as draft:
         steps.admit_hosts(draft)
         if draft.concluded().lets_go_on:
             steps.prepare_nodes(draft, dry_run=dry_run)
+            if not dry_run:
+                steps.verify_settings(draft)
     return draft.result

@@ -23,6 +23,7 @@ from tasks.facts import modules as module_facts
 from tasks.facts import sysctl as sysctl_facts
 from tasks.facts.asked import Asked
 from tasks.facts.before import Record, Was
+from tasks.facts.capabilities import CAP_SYS_RESOURCE
 from tasks.facts.gather import Facts
 from tasks.operations import before, limits, links, module_options, modules, sysctl
 from tasks.operations.before import Noted, file_changes, recorded
@@ -127,6 +128,29 @@ def differing(subject: Subject, node: Node, facts: Facts) -> list[Change]:
     plans = (modules_plan, sysctl_plan, limits_plan, links_plan)
     changes = [change for plan in plans for change in plan(subject, node, facts)]
     return [change for change in changes if not change.subject.startswith("record ")]
+
+
+def out_of_reach(subject: Subject, node: Node, facts: Facts) -> list[str]:
+    """What this host cannot have, and what there is instead: read-only, missing, not in its hardware."""
+    live, _, machine, _ = sysctl_asked(subject, node)
+    parameters = modules_asked(subject, node)[1]
+    able = limits_asked(subject, node)[3]
+    link = links_asked(subject, node)[3:]
+    size = _size(subject, facts.of(machine))
+    profile = subject.profile
+    found = []
+    for law in (*profile.sysctls, *profile.module_options):
+        values = facts.of(live) if law.identity in facts.of(live) else facts.of(parameters)
+        setting = values[law.identity]
+        if not law.holds(size, setting.value) and not setting.writable:
+            there = "missing" if setting.value is None else f"{setting.value} and read-only"
+            found.append(f"{law.identity} is {there}")
+    if CAP_SYS_RESOURCE not in facts.of(able):
+        found += [f"{law.identity}: limits cannot be raised" for law in (*profile.limits, *profile.units)]
+    for law in profile.links if link else ():
+        if links.now(facts.of(link[0]), law.name) is None:
+            found.append(f"{node.interface} has no {law.name} that can be set")
+    return found
 
 
 def undo_asked(record: Record) -> Questions:

@@ -28,6 +28,14 @@ def admit_hosts(draft: Draft) -> None:
     draft.add(judge(in_group("admission"), context))
 
 
+@task(name="verify settings", cache_policy=NO_CACHE)
+def verify_settings(draft: Draft) -> None:
+    """Do the running values agree with the profile, now that everything is made?"""
+    place = current()
+    place.progress.step("settings")
+    draft.add(judge(in_group("settings"), Admission(place.site, place.drivers.hosts(), place.clock)))
+
+
 @task(name="prepare nodes", cache_policy=NO_CACHE)
 def prepare_nodes(draft: Draft, *, dry_run: bool) -> None:
     """Run every phase; a dry run shows the changes of the phases that can be planned from what is there.
