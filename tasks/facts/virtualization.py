@@ -10,7 +10,7 @@ from tasks.facts.asked import Asked, fields
 
 _PROGRAM = """
 say() { printf '%s\\t%s\\n' "$1" "$2"; }
-one() { head -c 200 "$1" 2>/dev/null | tr '\\t\\n\\0' '   '; }
+one() { line=; if [ -r "$1" ]; then IFS= read -r line < "$1" || true; fi; printf '%.200s' "$line"; }
 yes() { if "$@" 2>/dev/null; then echo yes; else echo no; fi; }
 say detect_vm "$(systemd-detect-virt --vm 2>/dev/null || true)"
 say detect_container "$(systemd-detect-virt --container 2>/dev/null || true)"

@@ -46,7 +46,7 @@ def test_sysctl() -> None:
 
 @pytest.mark.parametrize("line", ["net.x\trw", "net.x\tperhaps\t1", "net.x"])
 def test_sysctl_refuses_what_it_does_not_know(line: str) -> None:
-    with pytest.raises(ValueError, match=r"fields expected|unknown access"):
+    with pytest.raises(ValueError, match=r"not a setting|not enough values"):
         sysctl.parse(line)
 
 
