@@ -23,8 +23,6 @@ from tasks.networks.probe import probing
 from tasks.networks.probe_image import probe_image
 from tasks.steps.workplace import Workplace
 
-NO_OWN_KERNEL = "it takes a node with a kernel of its own"
-
 
 def fault_matrix(
     out: Path, *, names: Sequence[str], runs: int, ready_parts: Path | None, as_json: bool
@@ -55,8 +53,8 @@ def _measure(place: Workplace, faults: Sequence[Fault], runs: int, terminal: Ter
         terminal.step("undoing what an earlier run may have left")
         heal(all_faults(), where)
         for fault in faults:
-            if fault.own_kernel:
-                matrix.untried[fault.name] = f"{fault.what}; {NO_OWN_KERNEL}"
+            if not fault.possible(where):
+                matrix.untried[fault.name] = f"{fault.what}: takes a node with a kernel of its own"
                 continue
             row = try_fault(fault, where, terminal.step)
             matrix.rows.append(row)

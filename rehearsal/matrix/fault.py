@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from inventory.models.cluster import Node, Role
-from inventory.models.command import Script, Word
+from inventory.models.command import Command, Script, Word
 from tasks.checks.context import DataPlane
 from tasks.drivers.ports import Host
 
@@ -44,8 +44,8 @@ Act = Callable[[Where], None]
 class Fault:
     """`primary` is the code of the check that must name the cause; others may fail behind it.
 
-    `undo` is harmless where there is nothing to undo. `own_kernel`: it takes a node with a kernel of its own,
-    which a container is not.
+    `undo` is harmless where there is nothing to undo. `needs` is a file that must be writable on the node for
+    it: some settings exist only where a node has a kernel of its own, which a container has not.
     """
 
     name: str
@@ -53,7 +53,11 @@ class Fault:
     primary: str
     create: Act
     undo: Act
-    own_kernel: bool = False
+    needs: str = ""
+
+    def possible(self, where: Where) -> bool:
+        """Whether the struck node has what the fault needs. Raises what `Host.run` raises."""
+        return not self.needs or where.host.run(Command.of("test", "-w", self.needs)).ok
 
 
 def on_node(program: str, *words: Callable[[Where], Word]) -> Act:

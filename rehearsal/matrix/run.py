@@ -25,8 +25,7 @@ def where_of(context: DataPlane) -> Where:
 def heal(faults: Sequence[Fault], where: Where) -> None:
     """Undo what a killed run may have left. Raises what the undoing commands raise."""
     for fault in faults:
-        if not fault.own_kernel:
-            fault.undo(where)
+        fault.undo(where)
 
 
 def try_fault(fault: Fault, where: Where, told: Callable[[str], None] = lambda _: None) -> Row:

@@ -13,11 +13,13 @@ import pytest
 
 from flows import fault_matrix as command
 from flows.cli.exits import Exit
+from inventory.models.command import Shellable
 from rehearsal.matrix.fault import Fault, Where
 from rehearsal.matrix.result import HealthyRun, Row
 from tasks.drivers.errors import OutsideError
+from tasks.drivers.ports import Output
 from tasks.networks.probe import Probes
-from tests.networks.cluster import MemoryKube, StillClock
+from tests.networks.cluster import MemoryKube, StillClock, said
 from tests.operations.network_site import site
 
 WELL = HealthyRun(findings=90, warnings=[], alarms=[], seconds=10.0)
@@ -36,6 +38,13 @@ def row(fault: Fault, *, found: bool = True) -> Row:
         seconds=1.0,
         healed_s=0.1,
     )
+
+
+class Bare:
+    """A node without a kernel of its own."""
+
+    def run(self, _: Shellable) -> Output:
+        return said("", 1)
 
 
 class World:
@@ -60,7 +69,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
 
     @contextmanager
     def running(file: Path, **_: Any) -> Iterator[Any]:
-        drivers = SimpleNamespace(hosts=dict, target_kube=MemoryKube)
+        drivers = SimpleNamespace(hosts=lambda: {"oslo-3": Bare()}, target_kube=MemoryKube)
         place = SimpleNamespace(site=site(), clock=StillClock(), drivers=drivers)
 
         def whole_exit(*, resume: bool, until: str) -> None:

@@ -159,7 +159,7 @@ def test_a_healthy_network_is_let_through(raised: Standing, probes: Probes) -> N
 
 # The others, slower ones, are tried by `safe-harbor rehearse matrix`.
 FAULTS = (
-    *("br-netfilter-off", "conntrack-nearly-full", "dead-endpoint", "forwarding-off", "hairpin-off"),
+    *("br-netfilter-off", "conntrack-nearly-full", "dead-endpoint", "hairpin-off"),
     *(
         "mixed-iptables",
         "rp-filter-strict",

@@ -5,14 +5,8 @@ from __future__ import annotations
 from rehearsal.matrix.fault import Fault
 from rehearsal.matrix.settings import setting
 
-_CREATE, _UNDO = setting(
-    "net.ipv4.neigh.default.gc_thresh1",
-    "1",
-    "net.ipv4.neigh.default.gc_thresh2",
-    "2",
-    "net.ipv4.neigh.default.gc_thresh3",
-    "3",
-)
+_KEYS = [f"net.ipv4.neigh.default.gc_thresh{number}" for number in (1, 2, 3)]
+_CREATE, _UNDO = setting(_KEYS[0], "1", _KEYS[1], "2", _KEYS[2], "3")
 
 FAULT = Fault(
     name="neighbour-overflow",
@@ -20,5 +14,5 @@ FAULT = Fault(
     primary="DP-NEIGH",
     create=_CREATE,
     undo=_UNDO,
-    own_kernel=True,
+    needs="/proc/sys/net/ipv4/neigh/default/gc_thresh3",  # in the initial network namespace only
 )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from inventory.errors import BadInput
+from inventory.models.command import Shellable
 from rehearsal.matrix.fault import Fault, Where, struck
 from rehearsal.matrix.registry import all_faults, faults_named
 from tasks.checks.context import DataPlane
-from tests.networks.cluster import MemoryKube, StillClock
+from tasks.drivers.ports import Output
+from tests.networks.cluster import MemoryKube, StillClock, said
 from tests.operations.network_site import site
 
 WHERE = Where(DataPlane(site(), {}, MemoryKube(), {}, StillClock()), site().target.nodes[-1])
@@ -63,6 +66,20 @@ def test_ctrl_c_in_the_block_or_in_the_undo_ends_after_the_undo(number: signal.S
         pass
     assert done == ["create", "undo"], "the undo was interrupted"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_fault_is_possible_where_the_node_has_what_it_needs(there: bool) -> None:
+    class Node:
+        def run(self, command: Shellable) -> Output:
+            assert command.render() == "test -w /proc/sys/net/ipv4/neigh/default/gc_thresh3"
+            return said("", 0 if there else 1)
+
+    where = Where(replace(WHERE.context, hosts={WHERE.node.name: Node()}), WHERE.node)  # type: ignore[dict-item] # only run()
+    (fault,) = faults_named(["neighbour-overflow"])
+    assert fault.possible(where) is there
+    (anywhere,) = faults_named(["wrong-mtu"])
+    assert anywhere.possible(WHERE), "nothing is asked"
 
 
 def test_every_fault_has_a_check_of_its_own() -> None:

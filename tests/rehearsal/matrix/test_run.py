@@ -86,11 +86,7 @@ def test_healthy_runs_count_their_alarms(world: World) -> None:
     assert (alarmed.findings, alarmed.alarms) == (4, ["PATH-PODS oslo-3: seen"])
 
 
-def test_what_a_killed_run_left_is_undone_but_for_what_cannot_be_here(world: World) -> None:
+def test_what_a_killed_run_left_is_undone(world: World) -> None:
     world.broken.add("mtu")
-
-    def never(_: Where) -> None:
-        pytest.fail("no kernel of its own")
-
-    run.heal([world.fault(), Fault("deep", "", "DP-NEIGH", never, never, own_kernel=True)], WHERE)
+    run.heal([world.fault()], WHERE)
     assert not world.broken
