@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
+import json
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -212,3 +216,55 @@ def test_a_kubeconfig_without_tls_verification_is_refused(server: ApiServer, tmp
 
 def test_an_answer_that_is_not_a_status_object_is_shown() -> None:
     assert "502: <html>bad gateway" in str(refusal("oslo", "GET /api", 502, b"<html>bad gateway"))
+
+
+class KubeProxy(http.server.BaseHTTPRequestHandler):
+    """Plays kube-proxy's metrics port."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/proxyMode" else 404)
+        self.end_headers()
+        self.wfile.write(b"userspace" if self.path == "/proxyMode" else b"not found")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing is shown."""
+
+
+def own_address() -> str:
+    """An address of this machine that is not loopback: the API server refuses to ask that one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # nothing is sent
+        return str(probe.getsockname()[0])
+
+
+@pytest.fixture
+def node_port(server: ApiServer, kube: KubeApi) -> Iterator[int]:
+    """A node of this machine's address, with something that listens there."""
+    address = own_address()
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}}
+    kube.apply(node)
+    status = {"addresses": [{"type": "InternalIP", "address": address}]}
+    patch = ["--type=merge", "--subresource=status", "-p", json.dumps({"status": status})]
+    kubectl = server.folder / "kubectl"
+    if not kubectl.is_symlink():
+        kubectl.symlink_to((server.folder / "kube-apiserver").readlink())
+    argv = [kubectl, f"--kubeconfig={server.kubeconfig()}", "patch", "node", "n1", *patch]
+    subprocess.run(argv, check=True, capture_output=True, timeout=60)
+    with http.server.ThreadingHTTPServer((address, 0), KubeProxy) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield listening.server_address[1]
+        listening.shutdown()
+
+
+def test_a_node_is_asked_through_the_api_server(server: ApiServer, kube: KubeApi, node_port: int) -> None:
+    assert kube.node_get("n1", node_port, "proxyMode") == "userspace"
+    with pytest.raises(ServiceFailed, match="404"):
+        kube.node_get("n1", node_port, "/nothing")
+    with pytest.raises(ServiceFailed):
+        kube.node_get("n1", free_port(), "proxyMode")
+    with pytest.raises(ServiceFailed, match="not found"):
+        kube.node_get("no-such-node", node_port, "proxyMode")
+    poor = KubeApi.open(server.kubeconfig("poor"))
+    with pytest.raises(Denied, match="nodes/proxy"):
+        poor.node_get("n1", node_port, "proxyMode")
+    poor.close()
