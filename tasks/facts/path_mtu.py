@@ -1,4 +1,4 @@
-"""Which packets pass to other hosts unfragmented: one small ping each, and one that fills the MTU."""
+"""Which packets pass to other hosts unfragmented: a ping each that fills the MTU, else a small one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ mtu=$(cat "/sys/class/net/$interface/mtu")
 for peer do
   (
     small=no; full=no
-    ping -n -q -c 2 -i 0.2 -W 1 "$peer" > /dev/null 2>&1 && small=yes
-    ping -n -q -c 2 -i 0.2 -W 1 -M do -s "$((mtu - 28))" "$peer" > /dev/null 2>&1 && full=yes
+    if ping -n -q -c 2 -i 0.2 -W 1 -M do -s "$((mtu - 28))" "$peer" > /dev/null 2>&1; then full=yes; small=yes
+    elif ping -n -q -c 2 -i 0.2 -W 1 "$peer" > /dev/null 2>&1; then small=yes
+    fi
     printf '%s\\t%s\\t%s\\t%s\\n' "$peer" "$mtu" "$small" "$full"
   ) &
 done

@@ -33,7 +33,9 @@ class Usage:
     """What kubelet tells of the machine under it: the kernel's tasks, and what is used of the node's disk."""
 
     tasks: int
-    disk: tuple[int, int, int]  # its size, bytes used, inodes used
+    disk: (
+        tuple[int, int, int] | None
+    )  # its size, bytes used, inodes used; None where kubelet does not count it
 
     def same_tasks(self, other: Usage) -> bool:
         """As many tasks, give or take those that came meanwhile."""
@@ -41,6 +43,8 @@ class Usage:
 
     def same_disk(self, other: Usage) -> bool:
         """A disk of the same size, equally full by bytes and by inodes."""
+        if self.disk is None or other.disk is None:
+            return False
         size, *used = self.disk
         other_size, *other_used = other.disk
         return size == other_size and all(
@@ -55,9 +59,11 @@ def _alike(a: int, b: int, share: float) -> bool:
 def parse_usage(text: str) -> Usage:
     """kubelet's /stats/summary. Raises ValueError or KeyError where it is something else."""
     node = json.loads(text)["node"]
-    disk, limit = node["fs"], node["rlimit"]
-    used = int(disk["capacityBytes"]) - int(disk["availableBytes"])
-    return Usage(int(limit["curproc"]), (int(disk["capacityBytes"]), used, int(disk["inodesUsed"])))
+    tasks, disk = int(node["rlimit"]["curproc"]), node.get("fs") or {}
+    if not {"capacityBytes", "availableBytes", "inodesUsed"} <= disk.keys():
+        return Usage(tasks, None)
+    size = int(disk["capacityBytes"])
+    return Usage(tasks, (size, size - int(disk["availableBytes"]), int(disk["inodesUsed"])))
 
 
 def signs(mine: Seen, usage: Usage | None, others: dict[str, tuple[Seen, Usage | None]]) -> list[str]:
