@@ -1,7 +1,8 @@
 """What the kernels count while packets pass: read on every node, let every node send, read again.
 
 A counter says why packets were lost, where a path only says that they were. It is judged by how it rises
-meanwhile: what it counted since the boot may be long mended.
+meanwhile: what it counted since the boot may be long mended. A rise beside which nothing was lost is a
+warning: a node on the Internet counts strangers' packets as well.
 """
 
 from __future__ import annotations
@@ -21,7 +22,18 @@ from tasks.drivers.ports import Host
 from tasks.facts import counters
 
 T = TypeVar("T")
-Traffic = Callable[[Node], tuple[int, Evidence]]  # how many answers came back, and what was seen
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What one node sent: how many answers came back, how many did not."""
+
+    answered: int
+    lost: int
+    evidence: Evidence
+
+
+Traffic = Callable[[Node], Sent]
 
 
 @dataclass(frozen=True)
@@ -40,18 +52,22 @@ class Watch:
         sent = on_all(nodes, self.traffic)
         after = on_all(nodes, lambda node: read(context, context.hosts[node.name], counters.ask()))
 
+        # Who drops is not who misses the answer: what any node lost counts.
+        lost = sum(each.lost for each in sent.values() if isinstance(each, Sent))
+
         def judge(node: Node, _: Host) -> Finding:
-            (was, of_before), (answers, of_traffic) = got(before[node.name]), got(sent[node.name])
+            (was, of_before), mine = got(before[node.name]), got(sent[node.name])
             now, of_after = got(after[node.name])
-            evidence = (of_before, of_traffic, of_after)
+            evidence = (of_before, mine.evidence, of_after)
             risen = {name: now[name] - was[name] for name in self.names}
             what = ", ".join(f"{name} +{rise}" for name, rise in risen.items())
+            what += f" while {mine.answered} answers came here and {lost} were lost on all nodes"
             if any(risen.values()):
-                return self.line.says(Verdict.FAIL, node.name, what, evidence, self.remedy)
-            if not answers:
-                what = f"no packet came back, so nothing was counted ({what})"
+                verdict = Verdict.FAIL if lost else Verdict.WARN
+                return self.line.says(verdict, node.name, what, evidence, self.remedy)
+            if not mine.answered:
                 return self.line.says(Verdict.NODATA, node.name, what, evidence, "mend the paths first")
-            return self.line.says(Verdict.PASS, node.name, f"{what} while {answers} answers came", evidence)
+            return self.line.says(Verdict.PASS, node.name, what, evidence)
 
         return self.line.on_each(context, judge)
 

@@ -8,10 +8,10 @@ works. The receiver counts each in `Udp.InCsumErrors`.
 from __future__ import annotations
 
 from inventory.models.cluster import Node
-from inventory.models.finding import Evidence, Finding, Severity
+from inventory.models.finding import Finding, Severity
 from tasks.checks.context import DataPlane
-from tasks.checks.dataplane.counting import Watch
-from tasks.checks.dataplane.flannel_only import on_flannel
+from tasks.checks.dataplane.counting import Sent, Watch
+from tasks.checks.dataplane.flannel_only import backend, on_flannel
 from tasks.checks.dataplane.observing import Line
 from tasks.checks.dataplane.path_bulk import fetch
 from tasks.checks.registry import Check, Layer
@@ -25,13 +25,15 @@ def run(context: DataPlane) -> list[Finding]:
     """One finding a node, about what it received."""
     port = context.site.target.cluster.network.port
 
-    def traffic(node: Node) -> tuple[int, Evidence]:
+    link = backend(context).link or "flannel's link"
+
+    def traffic(node: Node) -> Sent:
         bulk, evidence = fetch(context, node)
-        return sum(bulk.by.values()), evidence
+        return Sent(sum(bulk.by.values()), int(bool(bulk.error)), evidence)
 
     remedy = (
         f"`tcpdump -vv udp port {port}` shows `bad udp cksum` and who sends it; on that node: ethtool -K "
-        "flannel.1 tx-checksum-ip-generic off, kept by a udev rule (it costs bulk throughput, 0.24x)"
+        f"{link} tx-checksum-ip-generic off, kept by a udev rule (it costs bulk throughput, 0.24x)"
     )
     return Watch(LINE, ("Udp.InCsumErrors",), traffic, remedy).run(context)
 

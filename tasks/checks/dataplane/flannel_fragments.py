@@ -7,9 +7,9 @@ A wrong MTU somewhere on the way shows here on the node that has it: it counts w
 from __future__ import annotations
 
 from inventory.models.cluster import Node
-from inventory.models.finding import Evidence, Finding, Severity
+from inventory.models.finding import Finding, Severity
 from tasks.checks.context import DataPlane
-from tasks.checks.dataplane.counting import Watch
+from tasks.checks.dataplane.counting import Sent, Watch
 from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, ask, probe_addresses, probe_of
 from tasks.checks.registry import Check, Layer
@@ -24,16 +24,16 @@ def run(context: DataPlane) -> list[Finding]:
     """One finding a node, while every pod sends its largest packet to every other node."""
     addresses = probe_addresses(context)
 
-    def traffic(node: Node) -> tuple[int, Evidence]:
+    def traffic(node: Node) -> Sent:
         pod = probe_of(context, node)
         mtu, evidence = ask(context, pod, ["links"], lambda text: int(parse(text)["mtu"]["eth0"]))
-        passed = 0
+        passed, others = 0, len(addresses.keys() - {node.name})
         for name, address in addresses.items():
             if name != node.name:
                 words = ["pmtu", "-size", str(mtu), f"{address}:{PORT}"]
                 outcome, evidence = ask(context, pod, words, lambda text: str(parse(text)["outcome"]))
                 passed += outcome == "passed"
-        return passed, evidence
+        return Sent(passed, others - passed, evidence)
 
     remedy = "compare the MTU of the underlay on all nodes; then systemctl restart flanneld on this one"
     return Watch(LINE, ("Ip.FragFails", "Ip.FragCreates"), traffic, remedy).run(context)

@@ -1,4 +1,4 @@
-"""DP-ARP: the neighbour table has not refused an entry, and is not about to."""
+"""DP-ARP: the neighbour table refuses no entry."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ asymmetric route: packets that come in by another way than the answer would take
 from __future__ import annotations
 
 from inventory.models.cluster import Node
-from inventory.models.finding import Evidence, Finding, Severity
+from inventory.models.finding import Finding, Severity
 from tasks.checks.context import DataPlane
-from tasks.checks.dataplane.counting import Watch
+from tasks.checks.dataplane.counting import Sent, Watch
 from tasks.checks.dataplane.observing import Line, ask, node_probe_of, probe_addresses, probe_of
 from tasks.checks.registry import Check, Layer
 from tasks.facts.probe import PORT, parse_dialled
@@ -21,11 +21,12 @@ def run(context: DataPlane) -> list[Finding]:
     """One finding a node, about what it dropped."""
     ends = [f"{address}:{PORT}" for address in probe_addresses(context).values()]
 
-    def traffic(node: Node) -> tuple[int, Evidence]:
+    def traffic(node: Node) -> Sent:
         words = ["udp", "-timeout", "0.3", *ends]
         found, evidence = ask(context, probe_of(context, node), words, parse_dialled)
         more, _ = ask(context, node_probe_of(context, node), words, parse_dialled)
-        return sum(each.ok for each in (*found, *more)), evidence
+        answered = sum(each.ok for each in (*found, *more))
+        return Sent(answered, 2 * len(ends) - answered, evidence)
 
     remedy = (
         "`ip route get ADDRESS from POD iif flannel.1` on this node shows the way back; mend the route or "

@@ -95,6 +95,25 @@ def annotated(*addresses: str) -> list[dict[str, Any]]:
     ]
 
 
+COUNTERS = (
+    ("FL-CSUM", "Udp.InCsumErrors"),
+    ("FL-FRAG", "Ip.FragFails"),
+    ("FL-FRAG", "Ip.FragCreates"),
+    ("DP-RPF-DROPS", "TcpExt.IPReversePathFilter"),
+)
+LOST: dict[str, Any] = {  # no packet of any kind comes back
+    "bulk": {"bytes": 0, "by": {}, "error": "deadline", "mbit_per_s": 0.0},
+    "udp": {"results": []},
+    "pmtu": {"outcome": "lost", "size": "1450"},
+    **hits(errors=96),
+}
+
+
+def counted(counter: str) -> dict[str, Any]:
+    """This counter rises on the subject while packets are sent."""
+    return {"host": rises(counters.ask(), "counters.txt", counter)}
+
+
 OVERFLOWN = recorded("arp-cache.txt").rstrip()[:-1] + "7\n"
 COUNTED = recorded("conntrack.txt")
 ALL_ANSWERED = {e["targetRef"]["name"]: 16 for s in slices() for e in s["endpoints"] if "targetRef" in e}
@@ -208,14 +227,7 @@ SPOILED: list[tuple[str, str, dict[str, Any]]] = [
         "an endpoint never met",
         {"pods": {"bulk": {"bytes": 1048576, "by": {PEER: 96}, "error": "", "mbit_per_s": 900.0}}},
     ),
-    ("FL-CSUM", "wrong checksums", {"host": rises(counters.ask(), "counters.txt", "Udp.InCsumErrors")}),
-    ("FL-FRAG", "cut in two", {"host": rises(counters.ask(), "counters.txt", "Ip.FragCreates")}),
-    ("FL-FRAG", "refused", {"host": rises(counters.ask(), "counters.txt", "Ip.FragFails")}),
-    (
-        "DP-RPF-DROPS",
-        "dropped",
-        {"host": rises(counters.ask(), "counters.txt", "TcpExt.IPReversePathFilter")},
-    ),
+    *((code, "lost and counted", counted(counter) | {"pods": LOST}) for code, counter in COUNTERS),
     (
         "DP-ARP",
         "overflows",
@@ -310,13 +322,12 @@ def test_new_connections_that_meet_a_time_wait_fail_only_where_both_counters_ris
 
 @pytest.mark.parametrize("code", ["FL-CSUM", "FL-FRAG", "DP-RPF-DROPS", "CT-PAWS"])
 def test_counters_prove_nothing_where_no_packet_comes_back(code: str) -> None:
-    lost = {
-        "bulk": {"bytes": 0, "by": {}, "error": "deadline", "mbit_per_s": 0.0},
-        "udp": {"results": []},
-        "pmtu": {"outcome": "lost", "size": "1450"},
-        **hits(errors=96),
-    }
-    assert verdict(judged(code, pods=lost)) is Verdict.NODATA
+    assert verdict(judged(code, pods=LOST)) is Verdict.NODATA
+
+
+@pytest.mark.parametrize(("code", "counter"), COUNTERS)
+def test_a_counter_that_rises_while_nothing_is_lost_warns(code: str, counter: str) -> None:
+    assert verdict(judged(code, **counted(counter))) is Verdict.WARN
 
 
 def test_old_overflows_of_the_neighbour_table_warn() -> None:
