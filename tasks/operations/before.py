@@ -35,6 +35,7 @@ class Noted:
 def recorded(host: str, known: tuple[str, Record], noted: Sequence[Noted]) -> list[Change]:
     """The changes, with the record of what they change before them, where it is not there yet.
 
+    It also says in which boot the latest change was made: whoever verifies after a boot asks for that.
     `known` is the fact: this boot's id, and the record.
     """
     boot, record = known
@@ -43,7 +44,7 @@ def recorded(host: str, known: tuple[str, Record], noted: Sequence[Noted]) -> li
         if item not in record and item not in Record(tuple(new)):
             new.append(item)
     changes = [each.change for each in noted]
-    if not new:
+    if not changes or (not new and record.boot == boot):
         return changes
     whole = Record((*record.items, *new), boot)
     keep = Change(

@@ -46,6 +46,7 @@ class Machine:
     tool: bool = True
     memory_kib: int = 8 << 20
     processors: int = 4
+    boot: str = "boot-1"
 
     def seen(self) -> dict[str, Any]:
         """Everything but the record, and what a module that is not loaded would have."""
@@ -98,7 +99,7 @@ class Machine:
                 return self._link()
             case "the record of what was there before":
                 record = self.files.get(RECORD)
-                return "boot-1\n" + (record.data.decode() if record else "")
+                return f"{self.boot}\n" + (record.data.decode() if record else "")
         raise AssertionError(f"nobody asks for {asked.subject}")
 
     def _setting(self, name: str, held: dict[str, tuple[str, bool]]) -> str:

@@ -127,6 +127,21 @@ def test_the_record_is_private_comes_first_and_shows_no_content() -> None:
     assert document["boot"] == "boot-1"
 
 
+def test_a_change_in_a_later_boot_is_noted_and_replaces_no_entry() -> None:
+    machine = Machine(modules=dict.fromkeys(WIDEST.modules, State.PRESENT), folders={"/etc"})
+    machine.sysctls = {"net.ipv4.ip_forward": ("0", True)}
+    prepare(machine, READY["article-2016"], NODE)
+    _, first = record_facts.parse("boot-1\n" + machine.files[RECORD].data.decode())
+    machine.sysctls["net.ipv4.ip_forward"] = ("7", True)
+    machine.boot = "boot-2"
+    assert [each.subject for each in prepare(machine, READY["article-2016"], NODE)] == [
+        f"record {RECORD}",
+        "sysctl net.ipv4.ip_forward",
+    ]
+    _, second = record_facts.parse("boot-2\n" + machine.files[RECORD].data.decode())
+    assert (second.items, second.boot) == (first.items, "boot-2")
+
+
 def test_a_host_that_may_raise_no_limit_gets_none() -> None:
     """pam_limits would refuse every login, and systemd every start."""
     machine = Machine(modules=dict.fromkeys(WIDEST.modules, State.PRESENT), capable=False)

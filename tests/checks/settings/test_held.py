@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,8 +40,6 @@ class Shown:
     machine: Machine
     name: str = "oslo-1"
     others: str = ""  # what the question about configuration files answers
-    boot: str = "boot-1"
-    questions: list[str] = field(default_factory=list)
 
     def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
         assert isinstance(command, Script)
@@ -53,8 +51,6 @@ class Shown:
             answer = self.others
             if question != files.command.render():
                 answer = self.machine.facts([asked[question]]).answers[question]
-            if question == before.ask().command.render():
-                answer = answer.replace("boot-1\n", f"{self.boot}\n", 1)
             text += f"\n{marker} begin {number}\n{answer}\n{marker} end {number} 0\n"
         return Output(0, text, "", 0.0)
 
@@ -80,13 +76,13 @@ def test_before_prepare_it_fails_and_afterwards_holds_over_a_boot() -> None:
     assert (
         judged(host).observed == f"all {count} settings of article-2016 hold (not booted since they were set)"
     )
-    host.boot = "boot-2"
+    host.machine.boot = "boot-2"
     assert judged(host).observed == f"all {count} settings of article-2016 hold (booted since they were set)"
     assert judged(host).verdict is Verdict.PASS
 
 
 def test_a_value_that_the_boot_lost_names_who_overrides_it() -> None:
-    host = Shown(fresh(), boot="boot-2")
+    host = Shown(fresh())
     prepare(host.machine, READY, NODE)
     host.machine.sysctls["net.ipv4.ip_forward"] = ("0", True)
     # /etc/sysctl.d/99-x.conf: net.ipv4.ip_forward=0
