@@ -165,7 +165,14 @@ class Bed:
         network = IPv4Interface(self._subnets[name][0]).network
         own.write_text(f"protocol static own {{ ipv4; route {network} blackhole; }}\n")
         config.write_text(bird.config(Node(name=name, address=IPv4Address(address)), made, own=str(own)))
-        self._start(name, ["bird", "-f", "-c", config, "-s", self._folder / f"{name}.ctl"])
+        self._start(name, ["bird", "-f", "-R", "-c", config, "-s", self._folder / f"{name}.ctl"])
+
+    def restart_bird(self, made: Cluster, name: str, address: str) -> None:
+        """As the unit on a node does it."""
+        stop = ["birdc", "-s", self._folder / f"{name}.ctl", "graceful", "restart"]
+        subprocess.run(inside(name, stop), capture_output=True, check=True)
+        self._running.pop((name, "bird")).wait()
+        self._bird(made, name, address)
 
     def _reaches(self, asking: Pod, asked: Pod) -> bool:
         return self.ask(asking, "get", "-timeout", "1", f"{asked.url}healthz")["status"] == 200

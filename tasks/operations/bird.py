@@ -2,7 +2,8 @@
 
 The nodes have one AS number and hear of each other through a router of another, so each takes routes with its
 own number in the path. A router on the nodes' layer 2 passes on their addresses as next hops (RFC 4271,
-5.1.3): packets then go from node to node at once. Source: BIRD's user's guide (2.0).
+5.1.3): packets then go from node to node at once. A restart is a graceful one (RFC 4724): neither the node
+nor its neighbours take a route away meanwhile. Source: BIRD's user's guide (2.0).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _OWN = "/run/bird/own.conf"
 _CONFIG = """# Written by safe-harbor
 log stderr all;
 router id {address};
+graceful restart wait 30;  # seconds, for routers that do not say when they have told all
 
 protocol device {{ }}
 
@@ -33,7 +35,8 @@ protocol device {{ }}
 include "{own}";
 
 protocol kernel {{
-  persist;  # a restart takes no route away
+  persist;
+  graceful restart on;
   merge paths on;
   ipv4 {{ import none; export where source = RTS_BGP; }};
 }}
@@ -75,7 +78,8 @@ PartOf=flanneld.service
 RuntimeDirectory=bird
 ExecStartPre=/bin/sh {OWN_SCRIPT}
 ExecStartPre=/usr/sbin/bird -p -c {CONFIG}
-ExecStart=/usr/sbin/bird -f -u bird -g bird -c {CONFIG}
+ExecStart=/usr/sbin/bird -f -R -u bird -g bird -c {CONFIG}
+ExecStop=/usr/sbin/birdc graceful restart
 Restart=always
 RestartSec=2
 

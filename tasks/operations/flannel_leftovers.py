@@ -28,8 +28,8 @@ for network do
   tries=0
   until ip -4 route show "$network" proto 12 | grep -q .; do
     tries=$((tries + 1))
-    [ "$tries" -le 60 ] ||
-      { echo "BIRD has not learnt $network in 30 s: birdc show protocols all" >&2; exit 1; }
+    [ "$tries" -le 120 ] ||
+      { echo "BIRD has not learnt $network in 60 s: birdc show protocols all" >&2; exit 1; }
     sleep 0.5
   done
 done

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.network_bed import NODES, Bed, Pod, bgp, cluster, inside, standing
+from benchmarks.network_bed import NODES, Bed, Pod, bgp, cluster, inside, standing, underlay
 from inventory.models.change import Run
 from inventory.models.cluster import Network
 from rehearsal import parts
@@ -104,3 +104,19 @@ def test_no_request_is_lost_from_backend_to_backend(bed: Bed) -> None:
     assert load.failed == []
     assert load.requests > 100
     assert all(gone.values()), "each change leaves something behind"
+
+
+def test_a_restart_of_bird_takes_no_route_away(bed: Bed) -> None:
+    network, pause = bgp(), threading.Event()
+    bed.raise_network(network)
+    load = Load(bed, *bed.raise_pods())
+    try:
+        for number, node in enumerate(NODES, 1):
+            load.now = f"restarting BIRD on {node}"
+            pause.wait(1.5)
+            bed.restart_bird(cluster(network), node, underlay(number))
+            pause.wait(3)
+    finally:
+        load.end()
+    assert load.failed == []
+    assert load.requests > 100
