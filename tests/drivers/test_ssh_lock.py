@@ -105,6 +105,7 @@ def test_a_killed_run_lets_go_at_once(kari: SshHost, holding: subprocess.Popen[s
             break
 
 
+@pytest.mark.slow
 def test_a_silent_run_lets_go_and_notices_it(
     kari: SshHost, ola: SshHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_silent_run_lets_go_and_notices_it(
         ola.lock("ola on lead-2")
 
 
+@pytest.mark.slow
 def test_the_lock_outlives_silence_while_the_heart_beats(
     kari: SshHost, ola: SshHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
