@@ -1,7 +1,7 @@
 """CLU-KERNEL: the nodes do not share a kernel (the source article, point 7), as far as the API shows it.
 
 A container manager gives every node a boot id and a machine id of its own; what it cannot hide are the
-kernel's count of tasks (/proc/loadavg, as kubelet passes it on) and how full the machine's disk is.
+kernel's counts: of its tasks, and of what its disk has read and written since it was booted.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tasks.checks.context import Cluster
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check
 from tasks.drivers.errors import OutsideError
+from tasks.facts.kubelet_usage import CADVISOR, SUMMARY, Disk, parse_disk, parse_tasks
 
 CODE = "CLU-KERNEL"
 KUBELET = 10250
@@ -25,97 +26,91 @@ _EXPECTED = "every node has a kernel of its own"
 _REMEDY = "move to KVM servers: a neighbour's load in a shared kernel cannot be tuned away"
 # Kernels that container hosts run: OpenVZ's, and Proxmox's, which a KVM guest never boots.
 _CONTAINER_HOST = re.compile(r"\d(stab\d|\.vz\d)|-pve$")
-_ALIKE_TASKS, _ALIKE_DISK = 0.03, 0.001  # two answers are seconds apart, and kubelet keeps its own for some
+_ALIKE = 0.03  # two answers are seconds apart, and kubelet keeps its own for some: counts go on meanwhile
+_ALIKE_FULL = 0.001  # what a disk holds hardly changes in that time
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What kubelet tells of the machine under it: the kernel's tasks, and what is used of the node's disk."""
+    """What one kubelet told; None is what it did not tell, `why` the reason."""
 
-    tasks: int
-    disk: (
-        tuple[int, int, int] | None
-    )  # its size, bytes used, inodes used; None where kubelet does not count it
-
-    def same_tasks(self, other: Usage) -> bool:
-        """As many tasks, give or take those that came meanwhile."""
-        return _alike(self.tasks, other.tasks, _ALIKE_TASKS)
-
-    def same_disk(self, other: Usage) -> bool:
-        """A disk of the same size, equally full by bytes and by inodes."""
-        if self.disk is None or other.disk is None:
-            return False
-        size, *used = self.disk
-        other_size, *other_used = other.disk
-        return size == other_size and all(
-            _alike(a, b, _ALIKE_DISK) for a, b in zip(used, other_used, strict=True)
-        )
+    tasks: int | None
+    disk: Disk | None
+    evidence: tuple[Evidence, ...]
+    why: str = ""
 
 
-def _alike(a: int, b: int, share: float) -> bool:
-    return abs(a - b) <= share * max(a, b)
-
-
-def parse_usage(text: str) -> Usage:
-    """kubelet's /stats/summary. Raises ValueError or KeyError where it is something else."""
-    node = json.loads(text)["node"]
-    tasks, disk = int(node["rlimit"]["curproc"]), node.get("fs") or {}
-    if not {"capacityBytes", "availableBytes", "inodesUsed"} <= disk.keys():
-        return Usage(tasks, None)
-    size = int(disk["capacityBytes"])
-    return Usage(tasks, (size, size - int(disk["availableBytes"]), int(disk["inodesUsed"])))
-
-
-def signs(mine: Seen, usage: Usage | None, others: dict[str, tuple[Seen, Usage | None]]) -> list[str]:
-    """Every sign that this node shares its kernel with another, in words."""
-    found = []
-    for name, (other, theirs) in others.items():
-        for key, what in (("bootID", "boot id"), ("systemUUID", "product UUID")):
-            if mine.info.get(key) and mine.info.get(key) == other.info.get(key):
-                found.append(f"its {what} is also {name}'s")
-        if usage and theirs and usage.same_tasks(theirs):
-            found.append(f"its kernel counts {usage.tasks} tasks, {name}'s {theirs.tasks}")
-        if usage and theirs and usage.same_disk(theirs):
-            found.append(f"its disk is as large and as full as {name}'s, to a thousandth")
+def signs(mine: Seen, usage: Usage, other: Seen, theirs: Usage) -> dict[str, str]:
+    """Every kind of sign that two nodes share a kernel, in words."""
+    found = {}
+    for key, what in (("bootID", "boot id"), ("systemUUID", "product UUID")):
+        if mine.info.get(key) and mine.info.get(key) == other.info.get(key):
+            found[what] = f"its {what} is also {other.name}'s"
+    if usage.tasks and theirs.tasks and _alike((usage.tasks,), (theirs.tasks,), _ALIKE):
+        found["tasks"] = f"its kernel counts {usage.tasks} tasks, {other.name}'s {theirs.tasks}"
+    a, b = usage.disk, theirs.disk
+    if a and b and a.size == b.size:
+        if _alike((a.used, a.inodes), (b.used, b.inodes), _ALIKE_FULL):
+            found["disk"] = f"its disk is as large and as full as {other.name}'s, to a thousandth"
+        if a.reads and a.writes and _alike((a.reads, a.writes), (b.reads, b.writes), _ALIKE):
+            found["counts"] = (
+                f"its disk has done {a.reads} reads and {a.writes} writes, as {other.name}'s has"
+            )
     return found
 
 
+def _alike(mine: tuple[int, ...], theirs: tuple[int, ...], share: float) -> bool:
+    return all(abs(a - b) <= share * max(a, b) for a, b in zip(mine, theirs, strict=True))
+
+
 def run(context: Cluster) -> Iterable[Finding]:
-    """One finding a node: two different signs fail, one is shown."""
-    seen = {each.name: each for each in nodes(context)}
-    asked = on_each(list(seen.values()), lambda each: _usage(context, each.name))
-    for name, mine in seen.items():
-        usage, evidence, why = asked[name]
-        others = {other: (seen[other], asked[other][0]) for other in seen if other != name}
+    """One finding a node: two kinds of signs fail, one is shown."""
+    seen = nodes(context)
+    usages = on_each(seen, lambda each: _usage(context, each.name))
+    for mine in seen:
+        usage = usages[mine.name]
+        found: dict[str, str] = {}
+        for other in seen:
+            if other.name != mine.name:
+                found = signs(mine, usage, other, usages[other.name]) | found
         kernel = mine.info.get("kernelVersion", "")
         certain = [f"kernel {kernel} is a container host's"] if _CONTAINER_HOST.search(kernel) else []
-        found = signs(mine, usage, others)
-        kinds = {sign.split(" is ")[0].split(" counts ")[0] for sign in found}
-        if certain or len(kinds) > 1:
-            verdict, what = Verdict.FAIL, "a shared kernel: " + "; ".join([*certain, *found])
+        told = "; ".join([*certain, *found.values()])
+        remedy = _REMEDY
+        if certain or len(found) > 1:
+            verdict, what = Verdict.FAIL, f"a shared kernel: {told}"
         elif found:
-            verdict, what = Verdict.WARN, "one sign of a shared kernel: " + "; ".join(found)
-        elif usage is None:
-            verdict, what = Verdict.NODATA, f"kubelet was not asked for its statistics: {why}"
+            verdict, what = Verdict.WARN, f"one sign of a shared kernel: {told}"
+        elif usage.tasks is None and usage.disk is None:
+            verdict, what = Verdict.NODATA, f"kubelet told nothing of its machine: {usage.why}"
+            remedy = "give the kubeconfig's user the right to get nodes/proxy, or declare the nodes with SSH"
         else:
-            verdict, what = Verdict.PASS, f"kernel {kernel}, {usage.tasks} tasks; nothing of it in common"
-        remedy = _REMEDY if found or certain else "give the kubeconfig's user the right to get nodes/proxy"
-        yield says(
-            CODE, Severity.CRITICAL, _EXPECTED, name, verdict, what, (mine.evidence, *evidence), remedy
-        )
+            verdict, what = Verdict.PASS, f"kernel {kernel}; nothing of it in common with another node's"
+        evidence = (mine.evidence, *usage.evidence)
+        yield says(CODE, Severity.CRITICAL, _EXPECTED, mine.name, verdict, what, evidence, remedy)
 
 
-def _usage(context: Cluster, name: str) -> tuple[Usage | None, tuple[Evidence, ...], str]:
-    try:
-        text = context.kube.node_get(name, KUBELET, "stats/summary")
-        usage = parse_usage(text)
-    except OutsideError as error:
-        return None, (), error.what
-    except (ValueError, KeyError, TypeError) as error:
-        return None, (), f"its answer cannot be understood: {error!r}"
-    source = f"kubectl get --raw /api/v1/nodes/{name}:{KUBELET}/proxy/stats/summary"
-    told = json.dumps({"tasks": usage.tasks, "disk": usage.disk})
-    return usage, (observed(context.clock, source, told),), ""
+def _usage(context: Cluster, name: str) -> Usage:
+    told: dict[str, int | Disk | None] = {SUMMARY: None, CADVISOR: None}
+    evidence, why = [], []
+    for page, parse in ((SUMMARY, parse_tasks), (CADVISOR, parse_disk)):
+        try:
+            told[page] = parse(context.kube.node_get(name, KUBELET, page))
+        except OutsideError as error:
+            why.append(error.what)
+            continue
+        except (ValueError, KeyError, TypeError) as error:
+            why.append(f"{page} cannot be understood: {error!r}")
+            continue
+        source = f"kubectl get --raw /api/v1/nodes/{name}:{KUBELET}/proxy/{page}"
+        evidence.append(observed(context.clock, source, json.dumps(told[page], default=vars)))
+    tasks, disk = told[SUMMARY], told[CADVISOR]
+    return Usage(
+        tasks if isinstance(tasks, int) else None,
+        disk if isinstance(disk, Disk) else None,
+        tuple(evidence),
+        "; ".join(why) or "it names no disk",
+    )
 
 
 CHECK = Check(CODE, "Nodes have kernels of their own", "cluster", Severity.CRITICAL, run)

@@ -28,9 +28,26 @@ def node(name: str, **status: Any) -> dict[str, Any]:
     }
 
 
-def summary(tasks: int = 400, used: int = 10 << 30, inodes: int = 90_000, size: int = 50 << 30) -> str:
-    disk = {"capacityBytes": size, "availableBytes": size - used, "inodesUsed": inodes}
-    return json.dumps({"node": {"fs": disk, "rlimit": {"curproc": tasks}}})
+def summary(tasks: int) -> str:
+    return json.dumps({"node": {"rlimit": {"curproc": tasks}}})
+
+
+def cadvisor(used: int, inodes: int, writes: int = 50_000, size: int = 50 << 30) -> str:
+    """As cAdvisor writes it, with a partition and a container beside the root's disk."""
+    values = {
+        "limit_bytes": size, "usage_bytes": used, "inodes_total": 3_000_000,
+        "inodes_free": 3_000_000 - inodes, "reads_total": 20_000, "writes_total": writes,
+    }  # fmt: skip
+    lines = ["# TYPE container_fs_usage_bytes gauge"]
+    for name, value in values.items():
+        for device, id_, amount in (
+            ("/dev/vda", "/", value),
+            ("/dev/vda15", "/", 7),
+            ("/dev/vda", "/pod", 9),
+        ):
+            labels = f'container="",device="/dev/{device}",id="{id_}",image="",name="",pod=""'
+            lines.append(f"container_fs_{name}{{{labels}}} {float(amount)!r} 1795450874201")
+    return "\n".join(lines) + "\n"
 
 
 class Api(MemoryKube):
@@ -92,50 +109,68 @@ def test_a_proxy_that_nobody_can_ask_is_no_data() -> None:
     assert found(proxy_mode.CHECK, kube)["n1"].verdict is Verdict.NODATA
 
 
-def kernels(answers: dict[str, str | OutsideError], **info: dict[str, str]) -> dict[str, Finding]:
-    kube = Api({(name, "stats/summary"): answer for name, answer in answers.items()})
-    kube.put(*(node(name, info=info.get(name, {})) for name in answers))
+def kernels(pages: dict[str, tuple[Any, Any]], **info: dict[str, str]) -> dict[str, Finding]:
+    answers = {}
+    for name, (of_tasks, of_disk) in pages.items():
+        answers |= {(name, "stats/summary"): of_tasks, (name, "metrics/cadvisor"): of_disk}
+    kube = Api(answers)
+    kube.put(*(node(name, info=info.get(name, {})) for name in pages))
     return found(shared_kernel.CHECK, kube)
 
 
+NOTHING = ServiceFailed("n1", "500: failed to get rootFs stats")
+DISK = cadvisor(10_000_000, 90_000)
+OTHER_DISK = cadvisor(30_000_000, 70_000, writes=80_000)
+
+
 def test_nodes_of_their_own_pass() -> None:
-    two = kernels({"a": summary(300), "b": summary(420, used=11 << 30, inodes=95_000)})
+    two = kernels({"a": (summary(300), DISK), "b": (summary(420), OTHER_DISK)})
     assert {finding.verdict for finding in two.values()} == {Verdict.PASS}
 
 
-def test_a_shared_kernel_shows_by_two_signs() -> None:
-    two = kernels({"a": summary(1200), "b": summary(1212, used=(10 << 30) + 4096, inodes=90_004)})
+def test_a_shared_kernel_shows_by_several_signs() -> None:
+    near = cadvisor(10_001_000, 90_004, writes=50_300)
+    two = kernels({"a": (summary(1200), DISK), "b": (summary(1212), near)})
     assert {finding.verdict for finding in two.values()} == {Verdict.FAIL}
-    for sign in ("its kernel counts 1200 tasks, b's 1212", "its disk is as large and as full as b's"):
+    for sign in (
+        "its kernel counts 1200 tasks, b's 1212",
+        "its disk is as large and as full as b's",
+        "its disk has done 20000 reads and 50000 writes, as b's has",
+    ):
         assert sign in two["a"].observed
+
+
+def test_a_kubelet_without_a_summary_shows_it_by_its_disk() -> None:
+    two = kernels({"a": (NOTHING, DISK), "b": (NOTHING, DISK)})
+    assert {finding.verdict for finding in two.values()} == {Verdict.FAIL}
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        summary(400, used=30 << 30),  # as many tasks by chance
-        summary(900),  # the same image on disks of the same size
+        (summary(300), OTHER_DISK),  # as many tasks by chance
+        (summary(900), cadvisor(10_000_000, 90_000, writes=80_000)),  # the same image, another history
     ],
 )
-def test_one_sign_is_only_shown(other: str) -> None:
-    assert {f.verdict for f in kernels({"a": summary(), "b": other}).values()} == {Verdict.WARN}
+def test_one_sign_is_only_shown(other: tuple[str, str]) -> None:
+    assert {f.verdict for f in kernels({"a": (summary(300), DISK), "b": other}).values()} == {Verdict.WARN}
 
 
 def test_equal_ids_are_two_signs() -> None:
     same = {"bootID": "x", "systemUUID": "y"}
-    two = kernels({"a": summary(300), "b": summary(900, used=1 << 30)}, a=same, b=same)
+    two = kernels({"a": (summary(300), DISK), "b": (summary(900), OTHER_DISK)}, a=same, b=same)
     assert {finding.verdict for finding in two.values()} == {Verdict.FAIL}
 
 
 @pytest.mark.parametrize("kernel", ["5.4.0-3-pve", "2.6.32-042stab145.3", "3.10.0-1160.vz7"])
 def test_a_container_hosts_kernel_is_certain(kernel: str) -> None:
-    only = kernels({"a": summary()}, a={"kernelVersion": kernel})
+    only = kernels({"a": (summary(300), DISK)}, a={"kernelVersion": kernel})
     assert only["a"].verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize("answer", [Denied("a", "nodes/proxy is forbidden"), "{}", "no JSON"])
-def test_a_kubelet_that_is_not_asked_is_no_data(answer: str | OutsideError) -> None:
-    assert kernels({"a": answer})["a"].verdict is Verdict.NODATA
+def test_a_kubelet_that_tells_nothing_is_no_data(answer: str | OutsideError) -> None:
+    assert kernels({"a": (answer, answer)})["a"].verdict is Verdict.NODATA
 
 
 @pytest.mark.parametrize(
