@@ -14,6 +14,7 @@ from tasks.steps.workplace import opened
 def network(site: str, dry_run: bool = False) -> StageResult:
     """Stand the network up, prove it, and measure its data plane beside the source's."""
     with opened(site), stage("network", dry_run=dry_run) as draft:
+        steps.judge_policies(draft)
         steps.raise_network(draft, dry_run=dry_run)
         if not dry_run:
             steps.prove_every_path(draft)

@@ -10,7 +10,9 @@ from prefect.cache_policies import NO_CACHE
 
 from inventory.models.change import Change
 from inventory.models.cluster import Node
+from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane import policies
 from tasks.checks.registry import Check, in_group, judge
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Kube
@@ -28,6 +30,18 @@ from tasks.steps.workplace import Workplace, current
 
 READY_WITHIN_S = 90.0
 LOOK_EVERY_S = 0.5
+
+
+@task(name="judge policies", cache_policy=NO_CACHE)
+def judge_policies(draft: Draft) -> None:
+    """Before anything is changed: no policy of the cluster may lose its effect by this. Raises Halt."""
+    place = current()
+    enforces = of_site(place.site).enforces_policies
+    kube = place.drivers.target_kube()
+    context = DataPlane(place.site, {}, kube, {}, place.clock, enforces_policies=enforces)
+    for finding in judge([policies.CHECK], context):
+        if finding.verdict is not Verdict.PASS:  # what passes is judged again when the network stands
+            draft.require(finding)
 
 
 @task(name="raise network", cache_policy=NO_CACHE)

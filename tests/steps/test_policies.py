@@ -1,4 +1,4 @@
-"""The move stops before its first effect where the target's network would ignore a policy."""
+"""A stage stops before its first effect where the target's network would ignore a policy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from inventory.models.finding import Waiver
 from inventory.models.verdict import Verdict
-from tasks.steps import move
+from tasks.steps import move, network
 from tasks.steps.stage import StageRefused, stage
 from tasks.steps.workplace import Workplace
 from tests.steps.conftest import subjects
@@ -24,15 +24,28 @@ POLICY = {
 
 def test_a_policy_stops_it_before_anything_is_copied(place: Workplace, world: World) -> None:
     world.source_kube.apply(POLICY)
-    reached = []
     with (
         pytest.raises(StageRefused, match="WL-POLICY networkpolicy/shop/deny: flannel_vxlan would take it"),
         stage("move") as draft,
     ):
         move.judge_policies.fn(draft)
-        reached.append("the copies")
-    assert reached == []
+        pytest.fail("the stage goes on")
     assert subjects(place, "move/", "host/") == []
+
+
+def test_a_network_that_would_take_away_a_policys_effect_is_not_raised(
+    place: Workplace, world: World
+) -> None:
+    world.kube.apply(POLICY)
+    with (
+        pytest.raises(
+            StageRefused, match="NP-ENFORCED networkpolicy/shop/deny: flannel_vxlan enforces nothing"
+        ),
+        stage("network") as draft,
+    ):
+        network.judge_policies.fn(draft)
+        pytest.fail("the stage goes on")
+    assert subjects(place, "host/") == []
 
 
 def test_a_waiver_by_name_lets_it_go_on_and_is_shown(place: Workplace, world: World) -> None:
