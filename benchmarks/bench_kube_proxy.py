@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.service_bed import load, plane
 from benchmarks.service_bed.bed import standing
-from benchmarks.service_bed.load import Cost, Sync, median
+from benchmarks.service_bed.load import Cost, median
 from benchmarks.service_bed.node import BACKENDS, ProxyNode
 from benchmarks.table import Row, show
 from rehearsal import parts
@@ -87,64 +87,48 @@ def _modes(nodes: list[ProxyNode], steps: Steps) -> list[Row]:
 
 
 def _many(nodes: list[ProxyNode], steps: Steps) -> list[Row]:
-    """iptables and nftables with no other Service, and among thousands."""
+    """nftables beside iptables with no other Service, and among thousands."""
     rows: list[Row] = []
-    connections: dict[tuple[str, int], float] = {}
-    passing: dict[tuple[str, int], float] = {}
     there = 0
     for count in (0, *AMONG):
         if count:
             steps.step(f"making {count} Services")
             plane.add_services(there, count)
             there = count
-        first = {node.mode: load.first_sync_s(node) for node in nodes}
+        first = {node.mode: 1000 * load.first_sync_s(node) for node in nodes}
         for node in nodes:
             node.await_answers()
         syncs = load.sync_costs(nodes, f"{nodes[0].mode}-0", nodes[0].pods)
         fresh: dict[str, list[float]] = defaultdict(list)
-        direct: dict[str, list[float]] = defaultdict(list)
+        past: dict[str, list[float]] = defaultdict(list)
         for number in range(ROUNDS):
             for node in _turned(nodes, number):
                 steps.step(f"{node.mode} among {count} Services, turn", number + 1, ROUNDS)
                 fresh[node.mode].append(load.fresh(node, node.url(number), SECONDS / 2)[1])
-                pod = f"http://{node.pods[0]}:10411/"
-                direct[node.mode].append(load.fresh(node, pod, SECONDS / 2)[1])
-        connections |= {(mode, count): median(values) for mode, values in fresh.items()}
-        passing |= {(mode, count): median(values) for mode, values in direct.items()}
-        if count:
-            rows += _rows(count, connections, passing, syncs, first)
-    return rows
-
-
-def _rows(
-    count: int,
-    connections: dict[tuple[str, int], float],
-    passing: dict[tuple[str, int], float],
-    syncs: dict[str, Sync],
-    first: dict[str, float],
-) -> list[Row]:
-    rows = []
-    turns = f"median of {ROUNDS} turns, each through another Service"
-    for mode in syncs:
-        for what, found, how in (
-            ("a new connection", connections, turns),
-            ("a new connection past Services", passing, "to a pod's own address, through no Service"),
-        ):
-            ours, alone = found[mode, count], found[mode, 0]
-            rows.append(
-                Row(f"{what} among {count:,}, {mode}", "us", ours, f"processor time, {how}", "alone", alone)
-            )
-    new, old = syncs["nftables"], syncs["iptables"]
-    changes = f"mean of {load.CHANGES} changes of one endpoint"
-    among = f"among {count:,}, nftables"
-    rows += [
-        Row(f"writing a change {among}", "ms", new.sync_ms, changes, "iptables", old.sync_ms),
-        Row(f"processor time of a change {among}", "ms", new.cpu_ms, changes, "iptables", old.cpu_ms),
-        Row(
-            f"writing all rules {among}", "ms", first["nftables"] * 1000, "at the start",
-            "iptables", first["iptables"] * 1000,
-        ),
-    ]  # fmt: skip
+                past[node.mode].append(load.fresh(node, node.pod_url, SECONDS / 2)[1])
+        turns = f"processor time, median of {ROUNDS} turns, each through another Service"
+        changes = f"mean of {load.CHANGES} changes of one endpoint"
+        figures: tuple[tuple[str, str, dict[str, float], str], ...] = (
+            ("a new connection", "us", {mode: median(all_) for mode, all_ in fresh.items()}, turns),
+            (
+                "a connection to no Service",
+                "us",
+                {mode: median(all_) for mode, all_ in past.items()},
+                "to a pod itself",
+            ),
+            ("writing a change", "ms", {mode: sync.sync_ms for mode, sync in syncs.items()}, changes),
+            (
+                "processor time of a change",
+                "ms",
+                {mode: sync.cpu_ms for mode, sync in syncs.items()},
+                changes,
+            ),
+            ("writing all rules", "ms", first, "at kube-proxy's start"),
+        )
+        rows += [
+            Row(f"{what} among {count:,}, nftables", unit, of["nftables"], how, "iptables", of["iptables"])
+            for what, unit, of, how in figures
+        ]
     return rows
 
 

@@ -54,6 +54,11 @@ class ProxyNode:
         """The backends' addresses."""
         return [f"10.200.{self.number}.{10 + each}" for each in range(BACKENDS)]
 
+    @property
+    def pod_url(self) -> str:
+        """A backend by its own address, through no Service."""
+        return f"http://{self.pods[0]}:{PORT}/"
+
     def url(self, service: int) -> str:
         """One of its Services, from 0 to `SERVICES` - 1."""
         return f"http://10.96.{self.number}.{10 + service % SERVICES}/"

@@ -19,8 +19,8 @@ def advice(mode: ProxyMode, services: int) -> str:
 
 # The figures: one run of `make bench`, on two cores (runbooks/kube-proxy.md).
 REMEDY = (
-    "among 5,000 Services a new connection costs 1.33x to 1.60x its processor time alone in iptables mode, "
-    "and 1.02x to 1.04x in nftables mode, a change of one endpoint 502 ms and 166 ms: "
+    "among 5,000 Services a new connection cost 1.27x the processor time of nftables mode (1.55x where it "
+    "goes to no Service), and a change of one endpoint took 502 ms instead of 166 ms: "
     "set target.cluster.kube_proxy.mode: nftables (kernel 5.13 or newer, which ADM-KERNEL then asks for; "
     "NodePorts answer on the nodes' primary addresses only)"
 )
