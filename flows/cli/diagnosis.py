@@ -12,11 +12,13 @@ from rich.text import Text
 from flows.cli.exits import Exit
 from flows.cli.terminal import MARKS
 from inventory.models.verdict import Verdict
+from inventory.printable import printable
 
 if TYPE_CHECKING:  # the drivers' libraries take a second to import
     from tasks.steps.examination import Examination, Row
 
 _WORST_FIRST = list(reversed(Verdict))
+_CELL_CHARS = 600
 _PLAIN_COLUMNS = 200  # where the output is no terminal: wide enough that lines stay whole
 
 
@@ -69,13 +71,10 @@ def _table(rows: list[Row]) -> Table:
         word, style = MARKS[finding.verdict]
         waived = f" [waived by {finding.waived_by}]" if finding.waived_by else ""
         subjects = ", ".join(f"{row.side} {row.finding.subject}" for row in group)
-        table.add_row(
-            Text(word, style=style),
-            finding.code,
-            Text(subjects),
-            Text(finding.observed + waived),
-            Text(finding.remedy),
-        )
+        # What a host says is text, whatever it would make a terminal do.
+        seen, remedy = printable(finding.observed, _CELL_CHARS), printable(finding.remedy, _CELL_CHARS)
+        cells = (subjects, seen + waived, remedy)
+        table.add_row(Text(word, style=style), finding.code, *map(Text, cells))
     return table
 
 

@@ -84,8 +84,11 @@ def test_the_same_said_of_many_nodes_is_one_line() -> None:
 
 
 def test_markup_in_what_a_host_says_is_text() -> None:
-    odd = finding("ADM-SSH", "oslo-1", Verdict.FAIL).model_copy(update={"observed": "[bold red]x[/]"})
-    assert "[bold red]x[/]" in shown(round_of(odd))
+    said = "[bold red]x[/] \x1b]0;title\x07 \x1b[2J"
+    odd = finding("ADM-SSH", "oslo-1", Verdict.FAIL).model_copy(update={"observed": said})
+    text = shown(round_of(odd))
+    assert "[bold red]x[/]" in text
+    assert "\x1b" not in text
 
 
 def test_json_is_one_document(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
