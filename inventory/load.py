@@ -141,6 +141,6 @@ def _once(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def _same(what: str, other: str) -> bool:
-    """Whether both are about the same two nodes, or the same address or network in the same other."""
-    marks = ("overlaps", "lies in", "two nodes have the")
+    """Whether both are about the same two nodes, or the same address in the same network."""
+    marks = ("lies in", "two nodes have the")
     return any(mark in what and mark in other for mark in marks)

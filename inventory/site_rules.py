@@ -7,13 +7,14 @@ that each has the place of the value it is about. A value of the wrong form is t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
-from itertools import combinations
 from typing import Any
 
 from inventory.errors import Problem
+from inventory.models.cluster import Cluster, Role
 from inventory.schema_errors import dotted
+from inventory.site_limits import SUBJECT, Numbers, broken, overlapping
 from inventory.yaml_tree import KeyPath, Tree
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?", re.IGNORECASE)
@@ -29,6 +30,7 @@ _HOSTS = (
     "dns.name",
 )
 _HOST_PORTS = (
+    "target.cluster.api_endpoint",
     "source.registry.address",
     "source.database.reachable_as",
     "target.registry.address",
@@ -48,17 +50,48 @@ _URLS = (
 
 def problems_of_rules(tree: Tree) -> list[Problem]:
     """Everything that the rules find, in no particular order."""
-    return [*_networks(tree), *_nodes(tree), *_formats(tree), *_names(tree)]
+    return [*_limits(tree), *_networks(tree), *_nodes(tree), *_formats(tree), *_names(tree)]
+
+
+def _limits(tree: Tree) -> Iterator[Problem]:
+    """The named rules, without those that a waiver lets through (whether it has expired, `prepare` says)."""
+    networks = dict(_declared_networks(tree))
+    found = list(overlapping({dotted(path): network for path, network in networks.items()}))
+    numbers = _numbers(tree, networks)
+    if numbers is not None:
+        found += broken(numbers)
+    places = {dotted(path): path for path in networks}
+    waived = {
+        each.get("check")
+        for each in _listed(tree, ("waivers",))
+        if isinstance(each, dict) and each.get("subject") in (SUBJECT, "*")
+    }
+    for each in found:
+        if each.rule not in waived:
+            path = places.get(each.key, tuple(each.key.split(".")))
+            about = "" if each.what.startswith(each.key) else f"{each.key}: "
+            yield Problem(*tree.place(path), f"{about}{each.what} [{each.rule}]")
+
+
+def _numbers(tree: Tree, networks: Mapping[KeyPath, IPv4Network]) -> Numbers | None:
+    """What the rules judge, with the model's defaults; None where a value is missing or of the wrong form."""
+    cluster: KeyPath = ("target", "cluster")
+    pods, services = networks.get((*cluster, "pod_cidr")), networks.get((*cluster, "service_cidr"))
+    nodes = [node for node in _listed(tree, ("target", "nodes")) if isinstance(node, dict)]
+    sizes = [
+        tree.get((*cluster, name))
+        if tree.get((*cluster, name)) is not None
+        else Cluster.model_fields[name].default
+        for name in ("subnet_len", "max_pods")
+    ]
+    planes = sum(Role.CONTROL_PLANE in (node.get("roles") or ()) for node in nodes)
+    if pods is None or services is None or not planes or not all(type(size) is int for size in sizes):
+        return None  # the model says what is wrong
+    return Numbers(planes, len(nodes), pods, services, *sizes)
 
 
 def _networks(tree: Tree) -> Iterator[Problem]:
     declared = list(_declared_networks(tree))
-    for (path, network), (other_path, other) in combinations(declared, 2):
-        both_at_source = path[0] == "source" and other_path[0] == "source"
-        if both_at_source or not network.overlaps(other):
-            continue
-        what = f"{dotted(path)} {network} overlaps {dotted(other_path)} {other}"
-        yield Problem(*tree.place(path), what)
     for path, address in _addresses(tree):
         for network_path, network in declared:
             inside_cluster = network_path[:2] == ("target", "cluster")

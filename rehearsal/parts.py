@@ -19,6 +19,7 @@ from typing import Protocol
 
 from inventory.errors import BadInput
 from rehearsal.parts_list import PARTS, PROGRAMS, Part
+from tasks.drivers import checksums
 from tasks.drivers.errors import CommandFailed
 
 SOURCES = Path(__file__).parent / "parts"
@@ -147,7 +148,8 @@ def _remedy(said: str, part: Part) -> str:
 
 
 def _together(parts: Sequence[Part], into: Path) -> Path:
-    every = hashlib.sha256("".join(digest(part) for part in parts).encode()).hexdigest()[:16]
+    listed = "".join(digest(part) for part in parts) + checksums.NAME
+    every = hashlib.sha256(listed.encode()).hexdigest()[:16]
     folder = into / f"all-{every}"
     if folder.is_dir():
         return folder
@@ -157,6 +159,7 @@ def _together(parts: Sequence[Part], into: Path) -> Path:
         for part in parts:
             for program in part.programs:
                 (out / program).hardlink_to(_folder(part, into) / program)
+        checksums.write(out)
         out.rename(folder)
     return folder
 

@@ -54,7 +54,11 @@ PARTS = (
     Part("versitygw", {"versitygw": "github.com/versity/versitygw/cmd/versitygw"}, seconds=30),
     Part(
         "etcd",
-        {"etcd": "go.etcd.io/etcd/server/v3", "etcdctl": "go.etcd.io/etcd/etcdctl/v3"},
+        {
+            "etcd": "go.etcd.io/etcd/server/v3",
+            "etcdctl": "go.etcd.io/etcd/etcdctl/v3",
+            "etcdutl": "go.etcd.io/etcd/etcdutl/v3",
+        },
         seconds=45,
     ),
     Part(
@@ -72,5 +76,11 @@ PARTS = (
     ),
     Part("kubernetes", {"kubernetes": "."}, version_flags=_kubernetes("1.37.1"), seconds=630),
 )
+
+# The same source under the version before: what an upgrade begins with on the rehearsal site. It shows the
+# way of an upgrade, and not whether two releases get on with each other. Linking it takes half a minute.
+STAMPED = Part("kubernetes", {"kubernetes": "."}, version_flags=_kubernetes("1.36.9"), seconds=40)
+STAMPED_VERSION = "1.36.9"
+BEFORE_UPGRADE = (*(part for part in PARTS if part.folder != STAMPED.folder), STAMPED)
 
 PROGRAMS = tuple(sorted(program for part in PARTS for program in part.programs))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Declared(BaseModel):
@@ -71,7 +70,10 @@ class Network(Declared):
 
 
 class Fabric(Declared):
-    """A cluster's networks: what the checks of its nodes judge by, whoever built it."""
+    """A cluster's networks: what the checks of its nodes judge by, whoever built it.
+
+    Whether they fit each other is for the named rules of `inventory.site_limits`.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
     pod_cidr: IPv4Network
@@ -79,19 +81,10 @@ class Fabric(Declared):
     subnet_len: int = Field(default=24, ge=20, le=28)
     network: Network = Network()
     kube_proxy: KubeProxy = KubeProxy()
+    # HOST:PORT of the site's own virtual address or load balancer before the API servers; empty: the only
+    # control plane itself, or with several of them haproxy on every node.
+    api_endpoint: str = ""
     max_pods: int = Field(default=110, ge=1)
-
-    @model_validator(mode="after")
-    def _networks_fit(self) -> Self:
-        if self.pod_cidr.overlaps(self.service_cidr):
-            raise ValueError(f"pod_cidr {self.pod_cidr} overlaps service_cidr {self.service_cidr}")
-        if self.subnet_len <= self.pod_cidr.prefixlen:
-            raise ValueError(
-                f"subnet_len {self.subnet_len} leaves no room for nodes in pod_cidr {self.pod_cidr}"
-            )
-        if self.max_pods > 2 ** (32 - self.subnet_len) - 2:
-            raise ValueError(f"max_pods {self.max_pods} do not fit a /{self.subnet_len}")
-        return self
 
 
 class Cluster(Fabric):

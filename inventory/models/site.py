@@ -99,9 +99,8 @@ class Target(Side):
             for value in values:
                 if values.count(value) > 1:
                     raise ValueError(f"two nodes have the {what} {value}")
-        planes = self.having(Role.CONTROL_PLANE)
-        if len(planes) % 2 == 0:
-            raise ValueError(f"{len(planes)} control-plane nodes: etcd needs an odd number, and at least one")
+        if not self.having(Role.CONTROL_PLANE):
+            raise ValueError("0 control-plane nodes: etcd needs an odd number, and at least one")
         for node in self.nodes:
             for network in (self.cluster.pod_cidr, self.cluster.service_cidr):
                 if node.address in network:

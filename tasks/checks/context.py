@@ -53,6 +53,16 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class ControlPlane:
+    """Group `controlplane`: is the cluster itself sound, whatever its network carries?"""
+
+    site: Subject
+    hosts: Mapping[str, Host]
+    kube: Kube
+    clock: Clock
+
+
+@dataclass(frozen=True)
 class DataPlane:
     """Group `dataplane`: does every path of the target's network work?
 

@@ -34,9 +34,9 @@ class Check:
     """A check: its stable code, what it is about, its group and what it runs.
 
     `group` names the context that `run` takes (see `tasks.checks.context`): `admission`, `cluster`,
-    `dataplane`, `workload`, `residency` or `settings` (the context of `admission`). `writes` says what it
-    writes on its subject for as long as it runs, and is empty for one that only reads. `alone`: it measures
-    time, so nothing else is asked meanwhile.
+    `controlplane`, `dataplane`, `workload` or `residency`; `preflight` and `settings` take the context of
+    `admission`. `writes` says what it writes on its subject for as long as it runs, and is empty for one that
+    only reads. `alone`: it measures time, so nothing else is asked meanwhile.
     """
 
     code: str

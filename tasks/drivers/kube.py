@@ -58,10 +58,11 @@ class KubeApi:
         self._catalogue = Catalogue(self._fetch)
 
     @classmethod
-    def open(cls, kubeconfig: Path, name: str = "") -> Self:
+    def open(cls, kubeconfig: Path, name: str = "", context: str | None = None) -> Self:
         """Opens a cluster by its kubeconfig; nothing is asked of the server yet.
 
-        `name` defaults to the current context's. Raises BadInput where the file is missing or cannot be used.
+        `context` and `name` default to the current context and its name. Raises BadInput where the file is
+        missing or cannot be used.
         """
         if not kubeconfig.is_file():
             raise BadInput("there is no such kubeconfig", kubeconfig)
@@ -71,12 +72,37 @@ class KubeApi:
                 config_file=str(kubeconfig)
             )
             config.load_kube_config(  # type: ignore[no-untyped-call] # untyped library
-                config_file=str(kubeconfig), client_configuration=configuration, persist_config=False
+                config_file=str(kubeconfig),
+                context=context,
+                client_configuration=configuration,
+                persist_config=False,
             )
         except (ConfigException, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadInput(f"not a usable kubeconfig: {error}", kubeconfig) from error
         log.debug("%s has %d contexts", kubeconfig, len(contexts))
         return cls(name or str(active["name"]), configuration)
+
+    @classmethod
+    def open_any(cls, kubeconfig: Path, name: str = "") -> Self:
+        """Opens a cluster by the first context of its kubeconfig whose server answers, the current one first.
+
+        Where none answers it is the current one, whose error the caller will meet. Raises as `open`.
+        """
+        first = cls.open(kubeconfig, name)
+        contexts, active = config.list_kube_config_contexts(  # type: ignore[no-untyped-call] # untyped library
+            config_file=str(kubeconfig)
+        )
+        others = [str(each["name"]) for each in contexts if each["name"] != active["name"]]
+        if not others:
+            return first
+        for opened in (first, *(cls.open(kubeconfig, name, other) for other in others)):
+            try:
+                opened.version()
+            except (HostUnreachable, ServiceFailed) as error:
+                log.warning("%s", error)
+                continue
+            return opened
+        return first
 
     @property
     def name(self) -> str:

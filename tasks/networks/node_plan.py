@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inventory.models.change import Change
-from inventory.models.cluster import Node, Role
+from inventory.models.cluster import Node
 from inventory.models.secret import Secret
 from inventory.models.site import Site
 from tasks.facts.asked import Asked
@@ -14,7 +14,7 @@ from tasks.networks import probe_image
 from tasks.networks.contract import PodNetwork
 from tasks.operations import kube_proxy
 from tasks.operations.images_archive import Image
-from tasks.operations.preparation import API_PORT
+from tasks.operations.preparation import api_endpoint
 
 
 def questions(network: PodNetwork, node: Node) -> tuple[Asked[Any], ...]:
@@ -26,8 +26,7 @@ def plan(
     network: PodNetwork, site: Site, node: Node, facts: Facts, token: Secret, image: Image
 ) -> list[Change]:
     """The node's changes, in the order in which they are to be applied."""
-    plane = site.target.having(Role.CONTROL_PLANE)[0]
-    server = f"https://{plane.address}:{API_PORT}"
+    server = f"https://{api_endpoint(site.target)}"
     return [
         *network.plan_node(node, facts),
         *kube_proxy.plan_node(node, site.target.cluster, server, token, facts),

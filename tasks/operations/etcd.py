@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from inventory.models.cluster import Node
 from tasks.operations.files import Wanted
@@ -12,6 +13,7 @@ from tasks.operations.units import Service
 
 CONFIG = "/etc/etcd/etcd.json"
 PKI = "/etc/etcd/pki"
+DATA = "/var/lib/etcd"
 PEER_PORT = 2380
 CLIENT = (
     "/etc/safe-harbor/pki"  # etcd-ca.crt, etcd-client.crt, etcd-client.key: flannel's way in, on every node
@@ -38,16 +40,15 @@ WantedBy=multi-user.target
 def service(preparation: Preparation, node: Node) -> Service:
     """etcd as it shall run on this control-plane node."""
     address = node.address
-    members = ",".join(f"{plane.name}=https://{plane.address}:{PEER_PORT}" for plane in preparation.planes)
     config = {
         "name": node.name,
-        "data-dir": "/var/lib/etcd",
+        "data-dir": DATA,
         "listen-client-urls": f"https://{address}:{ETCD_PORT},https://127.0.0.1:{ETCD_PORT}",
         "advertise-client-urls": f"https://{address}:{ETCD_PORT}",
         "listen-peer-urls": f"https://{address}:{PEER_PORT}",
         "initial-advertise-peer-urls": f"https://{address}:{PEER_PORT}",
         "listen-metrics-urls": "http://127.0.0.1:2381",
-        "initial-cluster": members,
+        "initial-cluster": initial_cluster(preparation.planes),
         "initial-cluster-state": "new",
         "initial-cluster-token": preparation.site.target.cluster.name,
         "client-transport-security": _tls("server"),
@@ -70,6 +71,11 @@ def service(preparation: Preparation, node: Node) -> Service:
         tuple(files),
         digests(preparation, "etcd"),
     )
+
+
+def initial_cluster(planes: Sequence[Node]) -> str:
+    """Every member with its peer URL, as etcd takes them."""
+    return ",".join(f"{plane.name}=https://{plane.address}:{PEER_PORT}" for plane in planes)
 
 
 def _tls(kind: str) -> dict[str, object]:

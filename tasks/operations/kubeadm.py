@@ -82,7 +82,8 @@ def init_configuration(preparation: Preparation, node: Node, ignored: Sequence[s
         "localAPIEndpoint": {"advertiseAddress": str(node.address), "bindPort": API_PORT},
         "nodeRegistration": _registration(node, ignored),
     }
-    names = sorted({name for plane in preparation.planes for name in (plane.name, str(plane.address))})
+    names = {name for plane in preparation.planes for name in (plane.name, str(plane.address))}
+    names.add(preparation.endpoint.rpartition(":")[0])
     configuration = {
         "apiVersion": _API,
         "kind": "ClusterConfiguration",
@@ -90,7 +91,7 @@ def init_configuration(preparation: Preparation, node: Node, ignored: Sequence[s
         "kubernetesVersion": f"v{cluster.version}",
         "encryptionAlgorithm": "ECDSA-P256",
         "controlPlaneEndpoint": preparation.endpoint,
-        "apiServer": {"certSANs": [*names, "127.0.0.1", "localhost"]},
+        "apiServer": {"certSANs": sorted({*names, "127.0.0.1", "localhost"})},
         "controllerManager": {
             "extraArgs": [
                 # flannel hands out the pods' subnets by itself, out of etcd.

@@ -7,11 +7,14 @@ drop-in that kubelet merges over it, so a host may change without kubeadm.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
+from inventory.models.cluster import Role
 from tasks.facts.memory import Memory
 from tasks.operations.files import Wanted
 from tasks.operations.preparation import BIN, Preparation
 from tasks.operations.programs import digests
+from tasks.operations.reserved import reserved
 from tasks.operations.units import Service
 
 CONFIG = "/var/lib/kubelet/config.yaml"  # kubeadm's; before it is there, kubelet has nothing to start with
@@ -37,14 +40,17 @@ WantedBy=multi-user.target
 """
 
 
-def settings(preparation: Preparation, memory: Memory, cgroup: int) -> dict[str, object]:
-    """The drop-in's content for a host with this memory and cgroup version."""
+def settings(
+    preparation: Preparation, memory: Memory, cgroup: int, roles: Collection[Role] = ()
+) -> dict[str, object]:
+    """The drop-in's content for a host with this memory, cgroup version and roles."""
     found: dict[str, object] = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "maxPods": preparation.site.target.cluster.max_pods,
         "cgroupDriver": "systemd" if cgroup == 2 else "cgroupfs",
         "serializeImagePulls": False,
+        **reserved(memory.total_kib // 1024, memory.processors, roles).settings(),
     }
     if cgroup == 1:
         # kubelet refuses the older hierarchy by default, and cannot enforce on it what it need not.
@@ -58,9 +64,16 @@ def settings(preparation: Preparation, memory: Memory, cgroup: int) -> dict[str,
     return found
 
 
-def service(preparation: Preparation, memory: Memory, cgroup: int, *, configured: bool) -> Service:
+def service(
+    preparation: Preparation,
+    memory: Memory,
+    cgroup: int,
+    roles: Collection[Role] = (),
+    *,
+    configured: bool,
+) -> Service:
     """kubelet as it shall run; `configured` says whether kubeadm has been here, so that it can run at all."""
-    content = json.dumps(settings(preparation, memory, cgroup), indent=2).encode() + b"\n"
+    content = json.dumps(settings(preparation, memory, cgroup, roles), indent=2).encode() + b"\n"
     return Service(
         "kubelet.service",
         _UNIT.format(bin=BIN, config=CONFIG, drop_ins=DROP_INS),

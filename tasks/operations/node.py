@@ -20,6 +20,7 @@ from tasks.facts import packages as package_facts
 from tasks.facts.asked import Asked
 from tasks.facts.gather import Facts
 from tasks.operations import (
+    api_balancer,
     containerd,
     etcd,
     files,
@@ -31,7 +32,7 @@ from tasks.operations import (
     settings,
     units,
 )
-from tasks.operations.preparation import BIN, Preparation
+from tasks.operations.preparation import BIN, Preparation, balances
 
 Questions = tuple[Asked[Any], ...]
 
@@ -80,13 +81,17 @@ def _each(
 # -- programs -----------------------------------------------------------------------------------------------
 
 
-def _packages_asked(_: Preparation, __: Node) -> Questions:
-    return (package_facts.ask(packages.NODE),)
+def _packages_asked(preparation: Preparation, _: Node) -> Questions:
+    return (package_facts.ask(_package_names(preparation)),)
+
+
+def _package_names(preparation: Preparation) -> tuple[str, ...]:
+    return (*packages.NODE, api_balancer.PACKAGE) if balances(preparation.site.target) else packages.NODE
 
 
 def _packages(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
     (asked,) = _packages_asked(preparation, node)
-    return packages.plan(node.name, facts.of(asked))
+    return packages.plan(node.name, facts.of(asked), _package_names(preparation))
 
 
 def _programs_asked(preparation: Preparation, node: Node) -> Questions:
@@ -152,6 +157,22 @@ def _etcd_client(preparation: Preparation, node: Node, facts: Facts) -> list[Cha
     )
 
 
+# -- the way to the API servers -----------------------------------------------------------------------------
+
+
+def _balanced(preparation: Preparation) -> tuple[Node, ...]:
+    return _all(preparation) if balances(preparation.site.target) else ()
+
+
+def _balancer_asked(preparation: Preparation, _: Node) -> Questions:
+    return units.asked(api_balancer.service(preparation))
+
+
+def _balancer(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
+    service = api_balancer.service(preparation)
+    return units.plan(node.name, facts, service, "the API outlives each of its servers")
+
+
 # -- kubelet and kubeadm ------------------------------------------------------------------------------------
 
 
@@ -167,17 +188,20 @@ def _kubelet(preparation: Preparation, node: Node, facts: Facts) -> list[Change]
         preparation,
         facts.of(size),
         facts.of(version),
+        node.roles,
         configured=facts.of(configured)[kubelet.CONFIG].exists,
     )
     return units.plan(node.name, facts, service, "runs the node's pods")
 
 
-def _kubeadm_asked(_: Preparation, __: Node) -> Questions:
+def preflight_questions(_: Preparation, __: Node) -> Questions:
+    """What decides on the preflight errors of kubeadm that do not count on a node."""
     return (file_facts.ask(kubeadm.joining_paths()), memory.ask(), cgroup.ask(), virtualization.ask())
 
 
-def _ignored(preparation: Preparation, node: Node, facts: Facts) -> tuple[str, ...]:
-    paths, size, version, signs = _kubeadm_asked(preparation, node)
+def silenced(preparation: Preparation, node: Node, facts: Facts) -> tuple[str, ...]:
+    """Those errors by name; `facts` answers `preflight_questions`."""
+    paths, size, version, signs = preflight_questions(preparation, node)
     return kubeadm.ignored_errors(
         container=bool(facts.of(signs).container_signs),
         cgroup=facts.of(version),
@@ -197,16 +221,16 @@ def _authority(preparation: Preparation, node: Node, facts: Facts) -> list[Chang
 
 
 def _init(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
-    paths, *_ = _kubeadm_asked(preparation, node)
-    return kubeadm.plan_init(preparation, node, facts.of(paths), _ignored(preparation, node, facts))
+    paths, *_ = preflight_questions(preparation, node)
+    return kubeadm.plan_init(preparation, node, facts.of(paths), silenced(preparation, node, facts))
 
 
 def _token_asked(preparation: Preparation, node: Node) -> Questions:
-    return _kubeadm_asked(preparation, node)[:1]
+    return preflight_questions(preparation, node)[:1]
 
 
 def _token(preparation: Preparation, facts: Mapping[str, Facts]) -> list[Change]:
-    paths, *_ = _kubeadm_asked(preparation, preparation.planes[0])
+    paths, *_ = preflight_questions(preparation, preparation.planes[0])
     waiting = [
         node.name
         for node in _others(preparation)
@@ -216,8 +240,8 @@ def _token(preparation: Preparation, facts: Mapping[str, Facts]) -> list[Change]
 
 
 def _join(preparation: Preparation, node: Node, facts: Facts) -> list[Change]:
-    paths, *_ = _kubeadm_asked(preparation, node)
-    return kubeadm.plan_join(preparation, node, facts.of(paths), _ignored(preparation, node, facts))
+    paths, *_ = preflight_questions(preparation, node)
+    return kubeadm.plan_join(preparation, node, facts.of(paths), silenced(preparation, node, facts))
 
 
 # What `prepare --undo` takes back.
@@ -238,7 +262,10 @@ PHASES: tuple[Phase, ...] = (
     Phase("etcd-client", "etcd's client certificate", _all, _etcd_client_asked, _each(_all, _etcd_client)),
     Phase("kubelet", "kubelet", _all, _kubelet_asked, _each(_all, _kubelet)),
     Phase("authorities", "the cluster's authorities", _planes, _authority_asked, _each(_planes, _authority)),
-    Phase("init", "control plane (kubeadm init)", _first, _kubeadm_asked, _each(_first, _init)),
+    Phase("balancer", "the way to the API servers", _balanced, _balancer_asked, _each(_balanced, _balancer)),
+    Phase("init", "control plane (kubeadm init)", _first, preflight_questions, _each(_first, _init)),
     Phase("token", "bootstrap token", _all, _token_asked, _token, needs_first=True),
-    Phase("join", "nodes (kubeadm join)", _others, _kubeadm_asked, _each(_others, _join), needs_first=True),
+    Phase(
+        "join", "nodes (kubeadm join)", _others, preflight_questions, _each(_others, _join), needs_first=True
+    ),
 )

@@ -23,9 +23,9 @@ KUBERNETES = ("kubeadm", "kubelet", "kubectl", "kube-proxy")
 CONTAINERD = ("containerd", "containerd-shim-runc-v2", "ctr")
 NETWORK = ("flanneld",)
 PLUGINS = ("bridge", "loopback", "host-local", "portmap")
-ETCD = ("etcd", "etcdctl")
+ETCD = ("etcd", "etcdctl", "etcdutl")
 # What a person types or another unit names, so linked into LINKS.
-_SHOWN = ("kubeadm", "kubelet", "kubectl", "kube-proxy", "flanneld", "ctr", "etcdctl")
+_SHOWN = ("kubeadm", "kubelet", "kubectl", "kube-proxy", "flanneld", "ctr", "etcdctl", "etcdutl")
 
 # A link is made under a temporary name and renamed: there is no moment without it.
 _LINK = 'mkdir -p "$(dirname "$2")" && ln -sfn -- "$1" "$2.safe-harbor" && mv -fT -- "$2.safe-harbor" "$2"'
@@ -54,7 +54,7 @@ def layout(node: Node, available: Sequence[str]) -> Layout:
         raise BadInput(f"the folder of the cluster's programs lacks {', '.join(missing)}")
     programs = {f"{BIN}/{name}": name for name in own} | {f"{CNI}/{name}": name for name in PLUGINS}
     links = {f"{BIN}/{name}": MULTI_CALL for name in KUBERNETES} if multi else {}
-    shown = [name for name in _SHOWN if name != "etcdctl" or plane]
+    shown = [name for name in _SHOWN if plane or name not in ETCD]
     links |= {f"{LINKS}/{name}": f"{BIN}/{name}" for name in shown}
     return Layout(programs, links)
 

@@ -98,7 +98,7 @@ class Drivers:
     def target_kube(self) -> Kube:
         """The target cluster's API; its kubeconfig is written by `prepare`."""
         cluster = self._site.target.cluster
-        return self._once("target kube", lambda: KubeApi.open(cluster.kubeconfig, cluster.name))
+        return self._once("target kube", lambda: KubeApi.open_any(cluster.kubeconfig, cluster.name))
 
     def source_database(self) -> Sql:
         """The source's MariaDB, as administrator."""

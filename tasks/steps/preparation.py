@@ -20,7 +20,7 @@ from tasks.operations.images_archive import Image, control_plane_images, pause_i
 from tasks.operations.kubeadm import ADMIN
 from tasks.operations.kubeconfig import reaching
 from tasks.operations.pki import Pair, complete
-from tasks.operations.preparation import LocalFile, Preparation
+from tasks.operations.preparation import LocalFile, Preparation, lead_endpoints
 
 _TOKEN_LETTERS = string.ascii_lowercase + string.digits
 
@@ -67,7 +67,7 @@ def keep_kubeconfig(preparation: Preparation, first_plane: Host) -> bool:
     """
     path = preparation.site.target.cluster.kubeconfig
     admin = first_plane.check(Command.of("cat", ADMIN))
-    content = reaching(admin, preparation.endpoint, preparation.site.target.cluster.name)
+    content = reaching(admin, lead_endpoints(preparation.site.target), preparation.site.target.cluster.name)
     if path.exists() and path.read_bytes() == content and path.stat().st_mode & 0o777 == 0o600:
         return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

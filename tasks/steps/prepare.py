@@ -25,7 +25,7 @@ def admit_hosts(draft: Draft) -> None:
     reach([node.name for node in place.site.target.nodes])
     place.progress.step("admission")
     context = Admission(place.site, place.drivers.hosts(), place.clock)
-    draft.add(judge(in_group("admission"), context))
+    draft.add(judge((*in_group("admission"), *in_group("preflight")), context))
 
 
 @task(name="verify settings", cache_policy=NO_CACHE)

@@ -67,17 +67,19 @@ WRONG = {
         "service_cidr: 10.96.0.0/16",
         "service_cidr: 10.244.128.0/17",
         "site.yaml:34:15: target.cluster.pod_cidr 10.244.0.0/16 "
-        "overlaps target.cluster.service_cidr 10.244.128.0/17",
+        "overlaps target.cluster.service_cidr 10.244.128.0/17 [PRE-OVERLAP]",
     ),
     "pod network overlaps the underlay": (
         "pod_cidr: 10.244.0.0/16",
         "pod_cidr: 10.60.0.192/26\n    subnet_len: 28\n    max_pods: 10",
-        "site.yaml:34:15: target.cluster.pod_cidr 10.60.0.192/26 overlaps target.underlay 10.60.0.0/24",
+        "site.yaml:34:15: target.cluster.pod_cidr 10.60.0.192/26 overlaps target.underlay 10.60.0.0/24 "
+        "[PRE-OVERLAP]",
     ),
     "pod network overlaps the source's": (
         "10.45.0.0/16]",
         "10.244.4.0/22]",
-        "site.yaml:34:15: target.cluster.pod_cidr 10.244.0.0/16 overlaps source.networks[2] 10.244.4.0/22",
+        "site.yaml:34:15: target.cluster.pod_cidr 10.244.0.0/16 overlaps source.networks[2] 10.244.4.0/22 "
+        "[PRE-OVERLAP]",
     ),
     "node outside the underlay": (
         "address: 10.60.0.13",

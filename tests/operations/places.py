@@ -15,8 +15,8 @@ from tasks.operations.preparation import LocalFile, Preparation
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TOKEN = "abcdef.0123456789abcdef"
 PROGRAMS = [
-    *("kubernetes", "pause", "containerd", "containerd-shim-runc-v2", "ctr", "etcd", "etcdctl", "flanneld"),
-    *("bridge", "loopback", "host-local", "portmap"),
+    *("kubernetes", "pause", "containerd", "containerd-shim-runc-v2", "ctr", "etcd", "etcdctl", "etcdutl"),
+    *("flanneld", "bridge", "loopback", "host-local", "portmap"),
 ]
 
 

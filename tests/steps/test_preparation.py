@@ -132,5 +132,5 @@ def test_the_kubeconfig_is_private_and_written_once(declared: Site) -> None:
 @pytest.mark.parametrize("text", ["", "secret words", "clusters: []", "clusters: [x]", "{"])
 def test_what_is_no_kubeconfig_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(FactUnreadable) as caught:
-        reaching(text, preparation().endpoint, "oslo")
+        reaching(text, (preparation().endpoint,), "oslo")
     assert "secret" not in str(caught.value)

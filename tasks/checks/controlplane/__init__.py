@@ -1,0 +1,1 @@
+"""Is the cluster itself sound: its certificates, versions, etcd, way in, and the kubelets' settings?"""

@@ -1,0 +1,54 @@
+"""PRE-REACH: every node's declared address answers to every other node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from inventory.models.finding import Finding, Severity
+from inventory.models.verdict import Verdict
+from tasks.checks.admission.looking import Judged, finding, unseen
+from tasks.checks.asking import ask_hosts
+from tasks.checks.context import Admission
+from tasks.checks.registry import Check
+from tasks.drivers.errors import OutsideError
+from tasks.facts import reach
+
+CODE = "PRE-REACH"
+EXPECTED = "every other node answers on the SSH port of its declared address"
+SSH_PORT = 22
+
+
+def judge(names: Mapping[str, str], found: dict[str, bool]) -> Judged:
+    """What one host reaches; `names` maps addresses to nodes."""
+    silent = [f"{names[address]} ({address})" for address, answered in found.items() if not answered]
+    if silent:
+        return Judged(
+            Verdict.FAIL,
+            f"no answer from {', '.join(silent)}",
+            "correct the addresses in the site file, or the firewall and routes between the nodes",
+        )
+    return Judged(Verdict.PASS, f"{len(found)} other nodes answer")
+
+
+def run(context: Admission) -> Iterable[Finding]:
+    """Let every host ask all the others."""
+    nodes = context.site.target.nodes
+    names = {str(node.address): node.name for node in nodes}
+    port = getattr(getattr(context.site.target, "ssh", None), "port", SSH_PORT)
+    questions = {
+        name: reach.ask(port, [address for address, other in names.items() if other != name])
+        for name in context.hosts
+    }
+    for name, facts in ask_hosts(context.hosts, {name: (each,) for name, each in questions.items()}).items():
+        asked = questions[name]
+        try:
+            if isinstance(facts, OutsideError):
+                raise facts
+            said = judge(names, facts.of(asked))
+        except OutsideError as error:
+            yield unseen(CODE, name, EXPECTED, Severity.HIGH, error)
+            continue
+        yield finding(context, CODE, name, EXPECTED, Severity.HIGH, said, asked, facts)
+
+
+CHECK = Check(CODE, "The nodes reach each other", "preflight", Severity.HIGH, run)
