@@ -8,6 +8,7 @@ from prefect import flow
 
 from flows.approve import approve
 from flows.cutover import cutover
+from flows.etcd import etcd
 from flows.finalize import finalize
 from flows.gate import gate
 from flows.move import move
@@ -19,6 +20,7 @@ from flows.replay import replay
 from flows.rollback import rollback
 from flows.survey import survey
 from flows.unprepare import unprepare
+from flows.upgrade import upgrade
 from inventory.errors import BadInput
 from inventory.models.stage import StageResult
 from tasks.steps.finalize import soaked
@@ -26,7 +28,7 @@ from tasks.steps.status import done_before
 from tasks.steps.workplace import opened
 
 EXIT = (survey, plan, prepare, network, move, replay, gate, approve, cutover, finalize)
-FLOWS = {each.name: each for each in (*EXIT, provision, rollback, unprepare)}
+FLOWS: dict[str, Any] = {each.name: each for each in (*EXIT, provision, rollback, unprepare, etcd, upgrade)}
 _UNTIL_PREPARED = (survey, plan, provision, prepare)
 
 

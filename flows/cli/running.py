@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from flows.cli.exits import NotAPass
 from flows.cli.terminal import Terminal
@@ -70,12 +70,13 @@ class Running:
             "orchestrator_is": "this process and its Prefect server" if self._server.pid else "this process",
         }
 
-    def stage(self, name: str, *, dry_run: bool = False, **options: bool) -> StageResult:
-        """Run one stage's flow; `options` are the flow's own."""
+    def stage(self, name: str, *, dry_run: bool = False, **more: Any) -> StageResult:
+        """Run one flow of the site; `more` are its own arguments."""
         from flows.exit import FLOWS
 
         with _refusals():
-            return FLOWS[name](str(self._file), dry_run=dry_run, **options)
+            result: StageResult = FLOWS[name](str(self._file), dry_run=dry_run, **more)
+        return result
 
     def whole_exit(
         self, *, resume: bool = False, dry_run: bool = False, until: str = ""

@@ -184,8 +184,8 @@ def report(site: Site, *, out: Path | None = None, json: bool = False) -> int:
     return Exit.DONE
 
 
-def run_stage(name: str, site: str, options: Common, **more: bool) -> int:
-    """Run one stage's flow on a site and show what came of it, a refusal as well; `more` goes to the flow."""
+def run_stage(name: str, site: str, options: Common, **more: Any) -> int:
+    """Run one flow on a site, `more` being its own arguments, and show what came of it."""
     file = site_file(site)
     if name == "replay":
         _require_capture(file)

@@ -51,14 +51,14 @@ def bring_about(
     names = [name for name in asked if failed is None or name not in failed]
     place.progress.step(f"{phase}: asking {len(names)} hosts")
     holder = "" if dry_run else holder_of(place)
-    answers = _on_each(names, lambda name: _ask(hosts[name], asked[name], holder))
+    answers = on_each(names, lambda name: _ask(hosts[name], asked[name], holder))
     _take(phase, {name: a if isinstance(a, OutsideError) else None for name, a in answers.items()}, failed)
     changes = _planned(phase, plan, {n: a for n, a in answers.items() if isinstance(a, Facts)}, failed)
     if dry_run:
         draft.planned += changes
     elif changes:
         place.progress.step(f"{phase}: {len(changes)} changes")
-        outcomes = _on_each(
+        outcomes = on_each(
             sorted({change.host for change in changes}),
             lambda name: _apply(place, phase, hosts[name], [c for c in changes if c.host == name]),
         )
@@ -74,7 +74,7 @@ def ask_all(
 ) -> dict[str, Facts]:
     """The facts of every host, asked at once. Raises OutsideError, naming every host that did not answer."""
     current().progress.step(f"{phase}: asking {len(asked)} hosts")
-    answers = _on_each(list(asked), lambda name: _ask(hosts[name], asked[name], ""))
+    answers = on_each(list(asked), lambda name: _ask(hosts[name], asked[name], ""))
     _take(phase, {name: a if isinstance(a, OutsideError) else None for name, a in answers.items()}, None)
     return {name: a for name, a in answers.items() if isinstance(a, Facts)}
 
@@ -92,7 +92,7 @@ def reach(names: Sequence[str]) -> None:
             return error
         return None
 
-    refuse("logging in", _on_each(names, tried), len(names))
+    refuse("logging in", on_each(names, tried), len(names))
 
 
 def holder_of(place: Workplace) -> str:
@@ -162,7 +162,8 @@ def _say(effect: Effect, done: Sequence[Change]) -> None:
     effect.outcome = {"applied": [change.subject for change in done]}
 
 
-def _on_each(names: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
+def on_each(names: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
+    """Do the work for every name, at most `AT_ONCE` at a time; what came of each."""
     if not names:
         return {}
     with ThreadPoolExecutor(min(AT_ONCE, len(names)), thread_name_prefix="host") as pool:

@@ -48,7 +48,9 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     import flows.exit
     from tasks.steps import (
         approve,
+        cluster,
         cutover,
+        etcd,
         finalize,
         gate,
         move,
@@ -58,6 +60,7 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         replay,
         rollback,
         survey,
+        upgrade,
     )
 
     started: list[Path] = []
@@ -68,7 +71,8 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         yield Server("http://127.0.0.1:1/api", None)
 
     monkeypatch.setattr(running, "server", server)
-    rooms = (approve, cutover, finalize, gate, move, network, plan, prepare, replay, rollback, survey)
+    rooms = (approve, cluster, cutover, etcd, finalize, gate, move, network, plan, prepare, replay, rollback)
+    rooms = (*rooms, survey, upgrade)
     for module in rooms:
         for name, value in list(vars(module).items()):
             if isinstance(value, Task):

@@ -23,6 +23,7 @@ COMMANDS = [
     *("survey", "plan", "provision", "prepare", "network", "move", "approve"),
     *("cutover", "rollback", "finalize"),
     *("run", "status", "report", "doctor", "replay", "replay run", "judge", "judge latency"),
+    *("etcd", "etcd backup", "etcd restore", "upgrade"),
     *("audit", "audit show", "audit verify", "audit export", "audit witness"),
     *("network recommend", "rehearse", "rehearse setup", "rehearse up", "rehearse down"),
 ]
