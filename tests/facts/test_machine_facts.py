@@ -128,6 +128,8 @@ def test_entropy_and_flags() -> None:
     [("+1.234ms", 0.001234), ("-58us", -0.000058), ("+1min 2.5s", 62.5), ("0.000012345s", 0.000012345)],
 )
 def test_an_ntp_clients_offset(said: str, offset_s: float) -> None:
-    found = clock.parse(f"1795450874.5\tyes\noffset {said}\n")
-    assert found.ntp_offset_s == pytest.approx(offset_s)
-    assert clock.parse("1795450874.5\tyes\n").ntp_offset_s is None
+    found = clock.parse_keeping(f"synchronized yes\noffset {said}\n")
+    assert found.offset_s == pytest.approx(offset_s)
+    assert clock.parse_keeping("synchronized yes\n") == clock.Keeping(synchronized=True)
+    with pytest.raises(KeyError):
+        clock.parse_keeping("synchronized perhaps\n")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from inventory.models.command import Command, Script, Shellable
+from inventory.models.command import Script, Shellable
 from inventory.models.verdict import Verdict
 from tasks.checks.registry import in_group
 from tasks.drivers.errors import HostUnreachable
@@ -50,8 +50,6 @@ class Replayed:
         return ""
 
     def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
-        if command == Command.of("true"):
-            return Output(0, "", "", 0.0)
         assert isinstance(command, Script), "every question goes through gather"
         self.asked += 1
         marker, *questions = (str(word) for word in command.arguments)

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from inventory.models.command import Command
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.admission.looking import Judged, finding, unseen
@@ -48,20 +47,20 @@ def judge(offset_s: float, doubt_s: float, synchronized: bool, ntp_offset_s: flo
 
 def run(context: Admission) -> Iterable[Finding]:
     """Ask every host, a few at once: the round trip is the doubt, and a busy machine here adds to it."""
-    asked = clock.ask()
+    now, keeping = clock.ask_now(), clock.ask_keeping()
 
     def one(host: Host) -> Finding:
         try:
-            host.run(Command.of("true"))  # so that no connection is made inside the measured round trip
+            kept = gather(host, (keeping,)).of(keeping)  # first: it makes the connection
             before = context.clock.now()
-            facts = gather(host, (asked,))
+            facts = gather(host, (now,))
             half: timedelta = (context.clock.now() - before) / 2
-            there = facts.of(asked)
+            there = facts.of(now)
         except OutsideError as error:
             return unseen(CODE, host.name, _EXPECTED, Severity.HIGH, error)
-        offset = (there.now - (before + half)).total_seconds()
-        said = judge(offset, half.total_seconds(), there.synchronized, there.ntp_offset_s)
-        return finding(context, CODE, host.name, _EXPECTED, Severity.HIGH, said, asked, facts)
+        offset = (there - (before + half)).total_seconds()
+        said = judge(offset, half.total_seconds(), kept.synchronized, kept.offset_s)
+        return finding(context, CODE, host.name, _EXPECTED, Severity.HIGH, said, now, facts)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(one, context.hosts.values()))

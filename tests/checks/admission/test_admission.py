@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.models.command import Command, Shellable
+from inventory.models.command import Shellable
 from inventory.models.tuning import HostSize
 from inventory.models.verdict import Verdict
 from inventory.profile_files import load_profile
@@ -142,11 +142,10 @@ class Drifting(Dead):
     """A host whose clock is an hour ahead, asked by the real question's shape."""
 
     def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
-        if command == Command.of("true"):
-            return Output(0, "", "", 0.0)
-        words = command.arguments  # type: ignore[attr-defined]  # gather sends a Script
+        marker, question = command.arguments  # type: ignore[attr-defined]  # gather sends a Script
         ahead = (Clock().now() + timedelta(hours=1)).timestamp()
-        return Output(0, f"\n{words[0]} begin 0\n{ahead}\tyes\n\n{words[0]} end 0 0\n", "", 0.0)
+        answer = ahead if question.startswith("date") else "synchronized yes"
+        return Output(0, f"\n{marker} begin 0\n{answer}\n\n{marker} end 0 0\n", "", 0.0)
 
 
 def test_a_clock_that_is_an_hour_ahead_fails_with_evidence() -> None:
