@@ -83,7 +83,11 @@ class Law(Declared):
             return self.exact
         if live is None:
             return str(self.floor_for(size))
-        return live if amount(live) >= self.floor_for(size) else str(self.floor_for(size))
+        try:
+            enough = amount(live) >= self.floor_for(size)
+        except ValueError:
+            raise ValueError(f"{self.identity} is {live!r}: a floor needs one number") from None
+        return live if enough else str(self.floor_for(size))
 
     def holds(self, size: HostSize, live: str | None) -> bool:
         """Whether this value is as it should be."""

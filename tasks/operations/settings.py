@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from inventory.models.change import Change
 from inventory.models.cluster import Node
 from inventory.models.site import Side
 from inventory.models.tuning import HostSize
+from inventory.printable import printable
 from inventory.profile import Profile
 from tasks.facts import before as record_facts
 from tasks.facts import (
@@ -21,7 +23,7 @@ from tasks.facts import (
 )
 from tasks.facts import modules as module_facts
 from tasks.facts import sysctl as sysctl_facts
-from tasks.facts.asked import Asked
+from tasks.facts.asked import Asked, FactUnreadable
 from tasks.facts.before import Record, Was
 from tasks.facts.capabilities import CAP_SYS_RESOURCE
 from tasks.facts.gather import Facts
@@ -61,7 +63,10 @@ def modules_plan(subject: Subject, node: Node, facts: Facts) -> list[Change]:
     profile, there, host = subject.profile, facts.of(files), node.name
     at_boot = (modules.wanted(profile.modules),)
     noted = file_changes(host, there, at_boot, "the cluster's network needs these modules at boot")
-    noted += module_options.plan(host, profile, facts.of(parameters), there, _size(subject, facts.of(size)))
+    with _understood(host):
+        noted += module_options.plan(
+            host, profile, facts.of(parameters), there, _size(subject, facts.of(size))
+        )
     for change in modules.loading(host, facts.of(states), profile.modules):
         name = change.subject.rpartition(" ")[2]
         noted.append(Noted(change, (Was("module", name, None),)))
@@ -78,7 +83,8 @@ def sysctl_plan(subject: Subject, node: Node, facts: Facts) -> list[Change]:
     """The kernel profile."""
     live, file, size, record = sysctl_asked(subject, node)
     host = _size(subject, facts.of(size))
-    noted = sysctl.plan(node.name, subject.profile, facts.of(live), facts.of(file), host)
+    with _understood(node.name):
+        noted = sysctl.plan(node.name, subject.profile, facts.of(live), facts.of(file), host)
     return recorded(node.name, facts.of(record), noted)
 
 
@@ -142,7 +148,9 @@ def out_of_reach(subject: Subject, node: Node, facts: Facts) -> list[str]:
     for law in (*profile.sysctls, *profile.module_options):
         values = facts.of(live) if law.identity in facts.of(live) else facts.of(parameters)
         setting = values[law.identity]
-        if not law.holds(size, setting.value) and not setting.writable:
+        with _understood(node.name):
+            holds = law.holds(size, setting.value)
+        if not holds and not setting.writable:
             there = "missing" if setting.value is None else f"{setting.value} and read-only"
             found.append(f"{law.identity} is {there}")
     if CAP_SYS_RESOURCE not in facts.of(able):
@@ -173,6 +181,15 @@ def undo_plan(host: str, record: Record, facts: Facts) -> list[Change]:
     changes += before.restore_files(host, record, facts.of(files))
     changes += modules.unloading(host, facts.of(states))
     return [*changes, *before.forget(host, record)]
+
+
+@contextmanager
+def _understood(host: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        remedy = "give the setting an exact value in the profile"
+        raise FactUnreadable(host, printable(str(error)), remedy) from None
 
 
 def _interfaces(record: Record) -> Sequence[str]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from inventory.models.change import PutFile
 from inventory.profile_files import known_profiles, load_profile
 from tasks.facts import before as record_facts
+from tasks.facts.asked import FactUnreadable
 from tasks.facts.before import PATH as RECORD
 from tasks.facts.modules import State
 from tasks.operations import limits, links, module_options, modules, sysctl
@@ -140,6 +141,15 @@ def test_a_change_in_a_later_boot_is_noted_and_replaces_no_entry() -> None:
     ]
     _, second = record_facts.parse("boot-2\n" + machine.files[RECORD].data.decode())
     assert (second.items, second.boot) == (first.items, "boot-2")
+
+
+def test_a_floor_against_what_is_no_number_names_host_and_setting() -> None:
+    machine = Machine(modules=dict.fromkeys(WIDEST.modules, State.PRESENT), folders={"/etc"})
+    machine.sysctls = {"net.core.somaxconn": ("128 256", True)}
+    with pytest.raises(
+        FactUnreadable, match=r"oslo-1: net\.core\.somaxconn is '128 256': a floor needs one num"
+    ):
+        prepare(machine, READY["web"], NODE)
 
 
 def test_a_host_that_may_raise_no_limit_gets_none() -> None:

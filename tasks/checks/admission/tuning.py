@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from inventory.models.finding import Finding, Severity
 from inventory.models.tuning import HostSize
 from inventory.models.verdict import Verdict
+from inventory.printable import printable
 from inventory.profile import Profile
 from inventory.profile_files import load_profile
 from tasks.checks.admission.looking import Judged, answers, finding, unseen
@@ -17,6 +18,7 @@ from tasks.checks.context import Admission
 from tasks.checks.registry import Check
 from tasks.drivers.errors import OutsideError
 from tasks.facts import memory, modules, sysctl
+from tasks.facts.asked import FactUnreadable
 from tasks.operations.sysctl import PATH, differing
 
 CODE = "TUN-LIVE"
@@ -65,6 +67,11 @@ def run(context: Admission) -> Iterable[Finding]:
             found = facts.of(machine)
             size = context.site.target.size(found.processors, found.total_kib)
             said = judge(profile, facts.of(settings), size, loadable=loadable)
+        except ValueError as error:
+            remedy = "give the setting an exact value in the profile"
+            unreadable = FactUnreadable(name, printable(str(error)), remedy)
+            yield unseen(CODE, name, expected, Severity.MEDIUM, unreadable)
+            continue
         except OutsideError as error:
             yield unseen(CODE, name, expected, Severity.MEDIUM, error)
             continue
