@@ -16,6 +16,7 @@ from inventory.models.cluster_file import ClusterFile
 from inventory.models.resource import Survey
 from inventory.models.site import Site
 from inventory.models.stage import StageResult
+from inventory.profile import Profile
 from tasks.gates.latency import LatencyVerdict
 from tasks.gates.rounds_file import Rounds
 from tasks.report.model import Report
@@ -25,6 +26,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _MODELS: tuple[tuple[str, type[BaseModel], bool], ...] = (
     ("site", Site, True),
     ("cluster", ClusterFile, True),
+    ("profile", Profile, True),
     ("survey", Survey, False),
     ("stage", StageResult, False),
     ("rounds", Rounds, True),
