@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -14,22 +15,23 @@ from inventory.models.change import Change
 from inventory.models.cluster import Node, Role
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
+from inventory.printable import printable
 from tasks.drivers import transfer
 from tasks.drivers.errors import OutsideError
+from tasks.facts import api_ready
 from tasks.facts import etcd as etcd_facts
-from tasks.facts import units
+from tasks.facts.asked import Asked
 from tasks.facts.gather import gather
 from tasks.operations import etcd_snapshot
 from tasks.operations.apply import apply, undo
 from tasks.operations.flannel import etcd_access
-from tasks.operations.preparation import ETCD_PORT
+from tasks.operations.preparation import API_PORT, ETCD_PORT, api_endpoint
 from tasks.steps.hosts import bring_about, on_each, reach
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import current
 
 SUBJECT = "etcd/backup"
 READY_WITHIN_S = 180.0
-_UNITS = units.ask(("etcd.service",))
 
 
 @task(name="save etcd", cache_policy=NO_CACHE)
@@ -153,8 +155,8 @@ def _put_back(planes: tuple[Node, ...], kept: str, because: OutsideError) -> Non
 def _on_planes(
     draft: Draft, phase: str, nodes: tuple[Node, ...], plan: Callable[[Node], Change], dry_run: bool
 ) -> None:
-    asked = {node.name: (_UNITS,) for node in nodes}
-    bring_about(draft, phase, asked, lambda _: [plan(node) for node in nodes], dry_run=dry_run)
+    nothing: dict[str, tuple[Asked[Any], ...]] = {node.name: () for node in nodes}
+    bring_about(draft, phase, nothing, lambda _: [plan(node) for node in nodes], dry_run=dry_run)
 
 
 def _member_that_answers() -> Node:
@@ -176,20 +178,27 @@ def _member_that_answers() -> Node:
 
 
 def _wait_for_api() -> None:
-    """Until the restored cluster answers. Raises OutsideError."""
+    """Until every API server of the restored cluster is ready. Raises OutsideError naming the others."""
     place = current()
-    kube = place.drivers.target_kube()
+    target = place.site.target
+    planes = target.having(Role.CONTROL_PLANE)
+    servers = [api_endpoint(target), *(f"{node.address}:{API_PORT}" for node in planes)]
+    asked = api_ready.ask(tuple(dict.fromkeys(servers)))
+    host = place.drivers.host(planes[0].name)
     start = time.monotonic()
     while True:
-        try:
-            kube.list("v1", "Node")
+        answers = gather(host, (asked,)).of(asked)
+        missing = {server: said for server, said in answers.items() if said != "ok"}
+        if not missing:
             return
-        except OutsideError as error:
-            if time.monotonic() - start > READY_WITHIN_S:
-                raise OutsideError(
-                    kube.name, f"no answer within {READY_WITHIN_S:.0f} s: {error.what}"
-                ) from None
-        place.progress.step("waiting for the API server")
+        if time.monotonic() - start > READY_WITHIN_S:
+            told = "; ".join(f"{server} says {printable(said, 120)}" for server, said in missing.items())
+            raise OutsideError(
+                ", ".join(missing),
+                f"{told}, {READY_WITHIN_S:.0f} s after the restore",
+                "journalctl -u kubelet",
+            )
+        place.progress.step(f"waiting for {len(missing)} API servers")
         place.clock.sleep(1.0)
 
 
