@@ -37,11 +37,22 @@ PACKAGES = {
     "docker-registry": "docker-registry",
     "skopeo": "skopeo",
     "libvirt-clients": "virsh",
+    # The tests of provisioning start a libvirtd of their own.
+    "libvirt-daemon-system": "libvirtd",
+    "libvirt-daemon-driver-qemu": "/usr/share/doc/libvirt-daemon-driver-qemu",
+    "qemu-system-x86": "qemu-system-x86_64",
+    "qemu-utils": "qemu-img",
 }
 # Only where parts are built here: flanneld has some C.
 BUILD_PACKAGES = {"gcc": "gcc", "libc6-dev": "/usr/include/stdlib.h"}
 # What these packages would start when this machine boots.
-_DAEMONS = ("ssh", "haproxy", "mariadb", "knot", "docker-registry", "bird")
+_DAEMONS = {
+    **{name: (name,) for name in ("ssh", "haproxy", "mariadb", "knot", "docker-registry", "bird")},
+    "libvirt-daemon": (
+        *("libvirtd.service", "libvirtd.socket", "libvirtd-ro.socket", "libvirtd-admin.socket"),
+        *("libvirt-guests.service", "virtlogd.socket", "virtlockd.socket"),
+    ),
+}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # invoke-rc.d asks it before it starts a daemon; 101 means no.
 _POLICY = Path("/usr/sbin/policy-rc.d")
@@ -78,7 +89,8 @@ def install(names: tuple[str, ...], say: Callable[[str], None] = lambda _: None)
     finally:
         if ours:
             _POLICY.unlink(missing_ok=True)
-    _disable(tuple(daemon for daemon in _DAEMONS if any(daemon in name for name in names)))
+    installed = [units for part, units in _DAEMONS.items() if any(part in name for name in names)]
+    _disable(tuple(unit for units in installed for unit in units))
 
 
 def _there(program: str) -> bool:

@@ -107,10 +107,11 @@ def _devices(named: Named, kvm: Kvm, host: KvmHost, machine: Machine) -> Element
     SubElement(disk, "driver", driver)
     SubElement(disk, "source", pool=kvm.pool.name, volume=named.disk)
     SubElement(disk, "target", dev="vda", bus="virtio")
-    seed = SubElement(devices, "disk", type="volume", device="cdrom")
+    # No CD-ROM: kernels made for clouds have no driver for its controller, and every one has virtio's.
+    seed = SubElement(devices, "disk", type="volume", device="disk")
     SubElement(seed, "driver", name="qemu", type="raw")
     SubElement(seed, "source", pool=kvm.pool.name, volume=named.seed)
-    SubElement(seed, "target", dev="sda", bus="sata")
+    SubElement(seed, "target", dev="vdb", bus="virtio")
     SubElement(seed, "readonly")
     card = SubElement(devices, "interface", type="network")
     SubElement(card, "mac", address=named.mac)

@@ -241,8 +241,11 @@ def test_the_machine_is_as_declared() -> None:
     kvm = machines.declared(declared)
     xml, digest = machine_xml.domain("oslo", kvm, kvm.hosts[0], kvm.machines[0], declared.target.nodes[0])
     root = ElementTree.fromstring(xml)  # noqa: S314
-    disk = root.find("devices/disk[@device='disk']/driver")
+    disk, seed = (each.find("driver") for each in root.findall("devices/disk"))
     assert disk is not None
+    assert seed is not None
+    assert {each.get("bus") for each in root.iterfind("devices/disk/target")} == {"virtio"}
+    assert [each.find("readonly") is not None for each in root.findall("devices/disk")] == [False, True]
     assert {
         "cache": "writeback",
         "io": "threads",
