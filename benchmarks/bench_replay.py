@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.table import Row, show
+from benchmarks.table import Row, run, show
+from rehearsal import packages
 from tasks.replay.run import Options, RunResult, replay_run
 
 CONNECTIONS = 64
@@ -39,9 +38,7 @@ frontend bench
 
 def main() -> int:
     """Measure in turns, print, keep."""
-    if not shutil.which("wrk"):
-        sys.stderr.write("wrk is missing: apt-get install wrk\n")
-        return 3
+    packages.install(packages.missing({"wrk": "wrk", "haproxy": "haproxy"}), print)
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), _free_port()
         config = folder / "haproxy.cfg"
@@ -109,4 +106,4 @@ def _wait(port: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

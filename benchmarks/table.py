@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
+
+from tasks.drivers.errors import OutsideError
 
 OUT = Path("build/bench")
 
@@ -37,3 +42,12 @@ def show(name: str, rows: list[Row]) -> None:
         peer = f"{row.peer} {row.peer_value:,.0f}, ratio {row.ratio}" if row.peer_value else ""
         met = {True: "met", False: "NOT met", None: ""}[row.met]
         print(f"{row.what:<44} {row.ours:>12,.1f} {row.unit:<6} {peer:<34} {row.goal:<10} {met}")
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """End the program with what `main` answers, or with 3 and a line where something outside failed."""
+    try:
+        sys.exit(main())
+    except OutsideError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(3)
