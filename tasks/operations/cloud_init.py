@@ -52,12 +52,10 @@ def user_data(node: Node, who: Identity) -> dict[str, Any]:
         "ssh_pwauth": False,
         "users": [account],
         "ssh_deletekeys": True,
-        "ssh_genkeytypes": [],
         "ssh_keys": {
             "ed25519_private": who.host_key.reveal(),
             "ed25519_public": who.host_key_public,
         },
-        "locale": False,
     }
 
 
@@ -69,7 +67,8 @@ def network_config(node: Node, prefix: int, network: KvmNetwork, mac: str) -> di
         "addresses": [f"{node.address}/{prefix}"],
     }
     if network.gateway is not None:
-        card["gateway4"] = str(network.gateway)
+        # Not gateway4, which newer releases call out of date: cloud-init's status would then be an error.
+        card["routes"] = [{"to": "0.0.0.0/0", "via": str(network.gateway)}]
     if network.nameservers:
         card["nameservers"] = {"addresses": [str(each) for each in network.nameservers]}
     return {"version": 2, "ethernets": {"underlay": card}}

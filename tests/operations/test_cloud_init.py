@@ -68,14 +68,15 @@ def test_the_seed_is_what_nocloud_reads() -> None:
     card = json.loads(files["network-config"])["ethernets"]["underlay"]
     assert card["match"] == {"macaddress": MAC}
     assert card["addresses"] == ["10.60.0.11/24"]
-    assert (card["set-name"], card["gateway4"]) == ("eth0", "10.60.0.1")
+    assert card["set-name"] == "eth0"
+    assert card["routes"] == [{"to": "0.0.0.0/0", "via": "10.60.0.1"}]
     assert card["nameservers"] == {"addresses": ["10.60.0.53"]}
     head, _, config = files["user-data"].decode().partition("\n")
     assert head == "#cloud-config"
     told = json.loads(config)
     assert told["users"] == [{"name": "root", "ssh_authorized_keys": ["ssh-ed25519 AAAA me"]}]
     assert told["ssh_keys"]["ed25519_private"] == "PRIVATE\nKEY\n"
-    assert (told["ssh_pwauth"], told["ssh_genkeytypes"]) == (False, [])
+    assert (told["ssh_pwauth"], told["ssh_deletekeys"]) == (False, True)
 
 
 def test_the_seed_is_the_same_for_the_same_input_and_another_instance_for_another_key() -> None:
