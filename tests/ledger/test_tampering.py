@@ -63,7 +63,7 @@ def test_every_byte_of_the_small_files_counts(closed: Path) -> None:
     assert verify(closed).ok
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), bit=st.integers(0, 7))
 def test_any_bit_of_a_closed_ledger_counts(closed: Path, data: st.DataObject, bit: int) -> None:
     name = data.draw(st.sampled_from(files_of(closed)))
@@ -81,7 +81,7 @@ def test_any_bit_of_a_closed_ledger_counts(closed: Path, data: st.DataObject, bi
 
 
 @pytest.mark.slow
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), bit=st.integers(0, 7))
 def test_a_bit_of_a_killed_ledger_is_found_or_changes_nothing(
     killed: Path, data: st.DataObject, bit: int
@@ -110,7 +110,7 @@ def test_a_shortened_log_of_a_killed_writer_is_found(killed: Path) -> None:
     assert verify(killed).ok
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), bit=st.integers(0, 7))
 def test_any_bit_of_a_bundle_counts(bundle: Path, data: st.DataObject, bit: int) -> None:
     name = data.draw(st.sampled_from(files_of(bundle)))

@@ -45,7 +45,7 @@ def test_rfc_8032_vectors() -> None:
         assert not verifier.ed25519_verifies(parts[0], parts[1], parts[2] + b"x")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=200), st.integers(0, 511))
 def test_ed25519_agrees_with_the_library(seed: bytes, message: bytes, bit: int) -> None:
     private = Ed25519PrivateKey.from_private_bytes(seed)
