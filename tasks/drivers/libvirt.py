@@ -35,6 +35,7 @@ from tasks.drivers.ssh_host_keys import known_of
 from tasks.drivers.ssh_keys import identity
 
 OUTPUT_LIMIT_BYTES = 8 << 20
+_TRIAL_S = 30.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # What virsh and ssh say where there is no connection, and what it means.
@@ -168,15 +169,26 @@ class LibvirtHost:
         """Raises where the command failed for want of a connection."""
         if "failed to connect to the hypervisor" not in stderr:
             return
-        said = printable(" ".join(stderr.split()), 300)
-        for text, kind, remedy in _SAID:
-            if text in stderr.lower():
-                raise kind(self.name, f"no libvirt at {self._host.address}: {said}", remedy)
-        raise HostUnreachable(
-            self.name,
-            f"no libvirt at {self._host.address}: {said}",
-            "check that the host is up and that a firewall lets this machine in",
-        )
+        for heard in (stderr, self._heard()):  # libvirt passes on 1 KiB of what ssh said, or nothing
+            for text, kind, remedy in _SAID:
+                if text in heard.lower():
+                    raise kind(self.name, self._told(heard), remedy)
+        remedy = "check that the host is up and that a firewall lets this machine in"
+        raise HostUnreachable(self.name, self._told(stderr), remedy)
+
+    def _heard(self) -> str:
+        """What ssh itself says of the way to the host."""
+        if self._folder is None:
+            return ""
+        argv = ["ssh", "-F", str(self._folder / "config"), str(self._host.address), "true"]
+        try:
+            done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_TRIAL_S)
+        except subprocess.TimeoutExpired:
+            return ""
+        return done.stderr
+
+    def _told(self, heard: str) -> str:
+        return f"no libvirt at {self._host.address}: {printable(' '.join(heard.split()), 300)}"
 
 
 def _shown(command: Shellable) -> str:

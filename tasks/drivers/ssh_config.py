@@ -26,7 +26,8 @@ def config(peer: Jump, ssh: Ssh, folder: Path) -> str:
         raise BadInput(
             "qemu+ssh cannot open a key with a passphrase: load it into an agent and set agent: true"
         )
-    blocks = [(str(peer.address), _hop(peer, ssh.jump[-1] if ssh.jump else None))]
+    through = ssh.jump[-1] if ssh.jump else None
+    blocks = [(str(peer.address), _hop(peer, through) | _shared(folder))]
     for number, jump in enumerate(ssh.jump):
         blocks.append((_alias(jump), _hop(jump, ssh.jump[number - 1] if number else None)))
     blocks.append(("*", _common(ssh, folder)))
@@ -46,6 +47,12 @@ def _hop(peer: Jump, through: Jump | None) -> dict[str, str]:
     return settings | ({"ProxyJump": _alias(through)} if through is not None else {})
 
 
+def _shared(folder: Path) -> dict[str, str]:
+    """One connection for all commands; a socket's path has at most 107 characters, so its name is short."""
+    control = {"ControlMaster": "auto", "ControlPath": str(folder / "c")}
+    return control | {"ControlPersist": str(_PERSIST_S)}
+
+
 def _common(ssh: Ssh, folder: Path) -> dict[str, str]:
     settings = {
         "BatchMode": "yes",
@@ -56,9 +63,6 @@ def _common(ssh: Ssh, folder: Path) -> dict[str, str]:
         "IdentityAgent": "SSH_AUTH_SOCK" if ssh.agent else "none",
         "ConnectTimeout": str(max(1, round(ssh.connect_timeout_s))),
         "ServerAliveInterval": "5",
-        "ControlMaster": "auto",
-        "ControlPath": str(folder / "%C"),
-        "ControlPersist": str(_PERSIST_S),
     }
     if ssh.identity_file is not None:
         settings["IdentityFile"] = str(ssh.identity_file)

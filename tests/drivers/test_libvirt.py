@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -39,57 +41,68 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         yield server
 
 
-def host(sshd: Sshd, ssh: Ssh | None = None, key: str = "host") -> LibvirtHost:
-    declared = KvmHost(name="kvm-1", address=LOOPBACK, host_key=sshd.public(key))
-    return LibvirtHost(declared, ssh or sshd.ssh())
+Open = Callable[..., LibvirtHost]
 
 
-def test_a_host_without_libvirt_is_named_with_the_remedy(sshd: Sshd) -> None:
+@pytest.fixture
+def host(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with ExitStack() as stack:
+
+        def opened(ssh: Ssh | None = None, key: str = "host") -> LibvirtHost:
+            declared = KvmHost(name="kvm-1", address=LOOPBACK, host_key=sshd.public(key))
+            made = LibvirtHost(declared, ssh or sshd.ssh())
+            stack.callback(made.close)
+            return made
+
+        yield opened
+    assert list(tmp_path.glob("shx-kvm-*")) == []
+
+
+def test_a_host_without_libvirt_is_named_with_the_remedy(host: Open) -> None:
     assert not Path("/run/libvirt/libvirt-sock").exists()
-    opened = host(sshd)
     with pytest.raises(ServiceFailed, match="kvm-1: no libvirt at 127") as refused:
-        opened.check(NODES)
+        host().check(NODES)
     assert "on the KVM host" in refused.value.remedy
-    opened.close()
 
 
-def test_another_host_key_is_refused(sshd: Sshd) -> None:
+def test_another_host_key_is_refused(host: Open) -> None:
     with pytest.raises(HostKeyRefused, match="kvm-1"):
-        host(sshd, key="other").check(NODES)
+        host(key="other").check(NODES)
 
 
-def test_a_key_that_is_not_let_in_is_refused(sshd: Sshd) -> None:
+def test_a_key_that_is_not_let_in_is_refused(host: Open, sshd: Sshd) -> None:
     with pytest.raises(LoginRefused, match="kvm-1"):
-        host(sshd, sshd.ssh("stranger")).check(NODES)
+        host(sshd.ssh("stranger")).check(NODES)
 
 
-def test_a_closed_port_is_unreachable(sshd: Sshd) -> None:
+def test_a_closed_port_is_unreachable(host: Open, sshd: Sshd) -> None:
     ssh = sshd.ssh().model_copy(update={"port": free_port()})
     with pytest.raises(HostUnreachable, match="kvm-1"):
-        host(sshd, ssh).check(NODES)
+        host(ssh).check(NODES)
 
 
-def test_a_machine_without_virsh_says_which_package(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_virsh_says_which_package(host: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(ServiceFailed, match="virsh: is not on this machine; apt-get install libvirt-clients"):
-        host(sshd).check(NODES)
+        host().check(NODES)
 
 
-def test_a_command_that_hangs_is_stopped_with_its_children(sshd: Sshd) -> None:
+def test_a_command_that_hangs_is_stopped_with_its_children(host: Open) -> None:
     with pytest.raises(CommandFailed, match="did not end within"):
-        host(sshd).run(Script.of("sleep 97.5 & sleep 97.5"), timeout_s=0.3)
+        host().run(Script.of("sleep 97.5 & sleep 97.5"), timeout_s=0.3)
     left = subprocess.run(["pgrep", "-f", "sleep 97.5"], capture_output=True, check=False)
     assert left.returncode == 1
 
 
-def test_more_output_than_is_read_is_refused(sshd: Sshd) -> None:
+def test_more_output_than_is_read_is_refused(host: Open) -> None:
     with pytest.raises(CommandFailed, match="printed more than 8 MiB"):
-        host(sshd).run(Script.of("head -c 9000000 /dev/zero"))
+        host().run(Script.of("head -c 9000000 /dev/zero"))
 
 
-def test_files_are_not_written(sshd: Sshd) -> None:
+def test_files_are_not_written(host: Open) -> None:
     with pytest.raises(Denied, match="through libvirt only"):
-        host(sshd).put_file("/etc/motd", b"x")
+        host().put_file("/etc/motd", b"x")
 
 
 def test_ssh_reads_the_way_as_it_is_declared(tmp_path: Path) -> None:
