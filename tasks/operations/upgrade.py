@@ -19,6 +19,8 @@ from tasks.operations.preparation import BIN, Preparation
 
 STAGED = "/opt/safe-harbor/next/kubeadm"  # the new kubeadm, while every other program is still the old
 DRAIN_WITHIN_S = 300
+# kubeadm asks how its CoreDNS is brought to the next version; here it has installed none.
+NO_COREDNS = ("CoreDNSUnsupportedPlugins", "CoreDNSMigration")
 
 # $1 kubeadm, then its words. Its last line is only advice.
 _KUBEADM = """
@@ -46,7 +48,8 @@ def plan_kubeadm(
     name = MULTI_CALL if MULTI_CALL in preparation.programs else "kubeadm"
     local = preparation.programs[name]
     words = ("upgrade", "apply", f"v{to}", "--yes") if applies else ("upgrade", "node")
-    silenced = (f"--ignore-preflight-errors={','.join(ignored)}",) if ignored else ()
+    names = (*ignored, *(NO_COREDNS if applies else ()))
+    silenced = (f"--ignore-preflight-errors={','.join(names)}",) if names else ()
     return Change(
         node.name,
         f"kubeadm {' '.join(words[:2])}",

@@ -107,8 +107,8 @@ def restore(draft: Draft, source: Path, *, dry_run: bool = False) -> None:
         for name in names:
             told = _told(f"sending the snapshot to {name}")
             transfer.send(place.drivers.host(name), source, etcd_snapshot.SENT, told)
-    start = time.monotonic()
     _on_planes(draft, "etcd-make", planes, lambda node: etcd_snapshot.plan_make(site, node), dry_run)
+    start = time.monotonic()
     try:
         _on_planes(draft, "etcd-stop-api", planes, etcd_snapshot.plan_stop_api, dry_run)
         _on_planes(draft, "etcd-swap", planes, lambda node: etcd_snapshot.plan_swap(node, kept), dry_run)
@@ -119,8 +119,8 @@ def restore(draft: Draft, source: Path, *, dry_run: bool = False) -> None:
     if dry_run:
         return
     _wait_for_api()
-    _on_planes(draft, "etcd-network", site.target.nodes, etcd_snapshot.plan_network, dry_run)
     draft.figures |= {"kept": kept, "outage_s": round(time.monotonic() - start, 1)}
+    _on_planes(draft, "etcd-network", site.target.nodes, etcd_snapshot.plan_network, dry_run)
     place.progress.say(f"restored; the data from before is kept on every control plane in {kept}")
 
 

@@ -181,7 +181,7 @@ def test_only_one_control_plane_applies_the_version() -> None:
         "apply",
         "v1.38.0",
         "--yes",
-        "--ignore-preflight-errors=Swap",
+        "--ignore-preflight-errors=Swap,CoreDNSUnsupportedPlugins,CoreDNSMigration",
     )
     follows = upgrade.plan_kubeadm(ready, second, TO, applies=False, ignored=())
     assert words(follows.apply[1])[2:] == ("upgrade", "node")
