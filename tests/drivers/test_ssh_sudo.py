@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,8 +29,16 @@ USERS = {"free": "free ALL=(root) NOPASSWD: ALL", "asked": "asked ALL=(root) ALL
 
 
 @pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    folder = tmp_path_factory.mktemp("sshd")
+def sshd() -> Iterator[Sshd]:
+    # sshd reads authorized_keys as the user, and pytest closes its own folders to others.
+    with tempfile.TemporaryDirectory(prefix="sshd-") as folder:
+        Path(folder).chmod(0o755)
+        with _with_users(Path(folder)) as server:
+            yield server
+
+
+@contextmanager
+def _with_users(folder: Path) -> Iterator[Sshd]:
     etc = folder / "etc"
     for name in ("upper", "work"):
         (etc / name).mkdir(parents=True)
@@ -43,9 +53,6 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         ]
     script = folder / "users.sh"
     script.write_text("\n".join(["set -e", *lines, "chmod 0440 /etc/sudoers.d/test"]))
-    folder.chmod(0o755)
-    for above in folder.parents[:2]:
-        above.chmod(0o755)  # sshd reads authorized_keys as the user
     overlay = f"mount -t overlay overlay -o lowerdir=/etc,upperdir={etc}/upper,workdir={etc}/work /etc"
     with servers.running(folder, inside=f"{overlay}; sh {script}") as server:
         (folder / "authorized_keys").chmod(0o644)
