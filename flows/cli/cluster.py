@@ -92,7 +92,7 @@ def _confirm(name: str, snapshot: Path, digest: str) -> None:
         raise BadInput("a restore asks first, and there is no terminal; --yes answers beforehand")
     sys.stderr.write(
         f"The state of the cluster {name} becomes that of {snapshot} (sha256 {digest[:16]}).\n"
-        "Whatever was made, changed or deleted in it since then is lost. Its API stops for about a minute.\n"
+        "Whatever was made, changed or deleted in it since then is lost. Its API stops for half a minute.\n"
         f"Type the cluster's name to go on: "
     )
     sys.stderr.flush()
