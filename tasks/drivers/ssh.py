@@ -80,6 +80,10 @@ class SshHost:
         """See `ports.Host.lock`."""
         self._link.lock(holder)
 
+    def unlock(self) -> None:
+        """Let others change the host again."""
+        self._link.unlock()
+
     def close(self) -> None:
         """End the connection, and with it the lock."""
         self._link.close()

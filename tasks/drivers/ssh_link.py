@@ -42,6 +42,14 @@ class SshLink:
                 self._holder = ""
                 raise
 
+    def unlock(self) -> None:
+        """Let go of the host's lock; the connection stays."""
+        with self._opening:
+            self._holder = ""
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
+
     @contextlib.contextmanager
     def session(self) -> Iterator[paramiko.Channel]:
         """A session for one command. Raises HostUnreachable, also for what paramiko raises inside."""

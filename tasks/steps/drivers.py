@@ -91,6 +91,13 @@ class Drivers:
             host.name: self._once(f"kvm {host.name}", partial(LibvirtHost, host, ssh)) for host in kvm.hosts
         }
 
+    def unlock_hosts(self) -> None:
+        """Let others change the hosts again that a stage has locked."""
+        with self._lock:
+            hosts = [opened for opened in self._opened.values() if isinstance(opened, SshHost)]
+        for host in hosts:
+            host.unlock()
+
     def source_kube(self) -> Kube:
         """The source cluster's API."""
         return self._once("source kube", lambda: KubeApi.open(self._site.source.kubeconfig, "source"))

@@ -43,7 +43,7 @@ def bring_about(
     failed, once all the others are through. With `failed` nothing is raised: it takes the hosts that fail,
     those that it has are left alone, and `plan` is given the answers of the rest.
 
-    A host that is to be changed is locked before it is asked, until the site is closed. `hosts` are the
+    A host that is to be changed is locked before it is asked, until the stage ends. `hosts` are the
     target's nodes where it is left out.
     """
     place = current()

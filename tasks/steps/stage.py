@@ -171,6 +171,8 @@ def _body(draft: Draft) -> Iterator[Draft]:
         if draft.concluded().lets_go_on:  # a halt without a finding that stops would pass unseen
             draft.verdict = Verdict.ERROR
             draft.figures[HALTED] = str(halt)
+    finally:
+        current().drivers.unlock_hosts()  # a run waits for people between its stages, for days
 
 
 def _show(draft: Draft) -> None:

@@ -77,6 +77,17 @@ def test_the_second_run_is_told_who_is_at_it_and_may_come_after_it(kari: SshHost
         kari.lock("kari on lead-1, process 4711")
 
 
+def test_a_host_can_be_let_go_without_hanging_up(kari: SshHost, ola: SshHost) -> None:
+    kari.lock("kari on lead-1")
+    transport = kari._link.transport
+    kari.unlock()
+    ola.lock("ola on lead-2")
+    assert kari.check(Command.of("echo", "still there")) == "still there\n"
+    assert kari._link.transport is transport
+    with pytest.raises(HostLocked, match="ola"):
+        kari.lock("kari on lead-1")
+
+
 @pytest.fixture
 def holding(sshd: Sshd, lock: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that has the lock."""

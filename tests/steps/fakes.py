@@ -349,11 +349,14 @@ class FakeDrivers:
     """Has the methods of `tasks.steps.drivers.Drivers`."""
 
     def __init__(self, world: World, site: Site) -> None:
-        self.world, self.site, self.closed = world, site, False
+        self.world, self.site, self.closed, self.unlocked = world, site, False, 0
         self.own_hosts: dict[str, Any] = {}
 
     def close(self) -> None:
         self.closed = True
+
+    def unlock_hosts(self) -> None:
+        self.unlocked += 1
 
     def hosts(self) -> Mapping[str, Any]:
         return {node.name: self.host(node.name) for node in self.site.target.nodes}

@@ -102,6 +102,14 @@ class Fleet:
         with self.host(name) as host:
             return host.check(Script.of('cd "$1"; ls', str(self.disk)))
 
+    @property
+    def begun(self) -> Path:
+        return self.folder / "begun"
+
+    def sleeping(self) -> Run:
+        """A change in the middle of which its host may fail."""
+        return Run(Script.of('touch "$1"; sleep 30', str(self.begun)))
+
     def heal(self) -> None:
         self.between.clear()
         self.large.clear()
@@ -191,8 +199,8 @@ def test_a_session_that_falls_silent(fleet: Fleet) -> None:
 
 
 def test_a_dropped_connection(fleet: Fleet) -> None:
-    drop = threading.Thread(target=_when_it_runs, args=(fleet, "sleep", signal.SIGKILL))
-    fleet.between[FAULTY] = Run(Command.of("sleep", 30))
+    drop = threading.Thread(target=_when_it_runs, args=(fleet, signal.SIGKILL))
+    fleet.between[FAULTY] = fleet.sleeping()
     drop.start()
     error = fleet.fails_alone()  # the words depend on how far the next try came
     drop.join()
@@ -212,8 +220,8 @@ def test_a_host_that_dies_and_comes_back(place: Workplace, tmp_path: Path) -> No
             inside = f'mount --bind "{disks[name]}" "{disk}"'
             up[name] = stack.enter_context(servers.running(tmp_path / name, inside=inside))
         fleet = Fleet(place, tmp_path, disk, up)
-        fleet.between[FAULTY] = Run(Command.of("sleep", 30))
-        death = threading.Thread(target=_when_it_runs, args=(fleet, "sleep", None))
+        fleet.between[FAULTY] = fleet.sleeping()
+        death = threading.Thread(target=_when_it_runs, args=(fleet, None))
         death.start()
         error = fleet.fails_alone()
         death.join()
@@ -279,11 +287,11 @@ def test_a_host_that_lies_about_its_answers(fleet: Fleet) -> None:
     fleet.heals()
 
 
-def _when_it_runs(fleet: Fleet, name: str, how: signal.Signals | None) -> None:
-    """Wait until the faulty host runs a program; then end its sessions, or all of the host."""
+def _when_it_runs(fleet: Fleet, how: signal.Signals | None) -> None:
+    """In the middle of the faulty host's changes, end its sessions, or all of the host."""
     server = fleet.servers[FAULTY]
-    deadline = time.monotonic() + 20
-    while not any(_comm(pid) == name for pid in _inside(server)):
+    deadline = time.monotonic() + 60
+    while not fleet.begun.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
     if how is None:

@@ -264,3 +264,11 @@ def test_a_host_is_locked_before_it_is_asked_and_only_where_it_may_be_changed(
     for host in hosts.values():
         assert host.holders == [f"{place.actor} on {socket.gethostname()}, process {os.getpid()}, site whole"]
         assert host.asked_unlocked == 0
+
+
+def test_the_hosts_are_free_again_after_a_stage_however_it_ended(place: Workplace) -> None:
+    with stage("prepare"):
+        assert place.drivers.unlocked == 0  # type: ignore[attr-defined]  # the fake's own
+    with pytest.raises(OSError, match="broken"), stage("prepare"):
+        raise OSError("broken")
+    assert place.drivers.unlocked == 2  # type: ignore[attr-defined]  # the fake's own

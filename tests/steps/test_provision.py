@@ -71,6 +71,9 @@ class Outside:
     def kvm_hosts(self) -> dict[str, FakeLibvirt]:
         return self.kvm
 
+    def unlock_hosts(self) -> None:
+        """Nothing is locked."""
+
     def close(self) -> None:
         """Nothing."""
 
