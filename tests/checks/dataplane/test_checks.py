@@ -411,6 +411,13 @@ def _every_question() -> list[str]:
     return list(plane.Host(SUBJECT, {}).answers)
 
 
+def test_an_entry_of_a_peers_former_link_is_no_fault() -> None:
+    left = '[{"mac":"e6:f6:bc:6e:93:d4","dst":"10.60.0.11","flags":["self"],"state":"permanent"},'
+    asked = neighbours.ask_forwarding("flannel.1")
+    host = says(asked, recorded("forwarding.txt").replace("[", left, 1))
+    assert verdict(judged("FL-PEERS", host=host)) is Verdict.PASS
+
+
 def test_direct_routes_take_the_place_of_the_overlay() -> None:
     plain = recorded("routes.txt").replace(
         '"gateway":"10.244.84.0","dev":"flannel.1"', '"gateway":"10.60.0.11","dev":"eth0"'
