@@ -23,7 +23,7 @@ FENCED = re.compile(r"^```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 # Looks like a code, and is the name of something else.
-OTHER_NAMES = {"SHA-256", "UTF-8", "ISO-8601"}
+OTHER_NAMES = {"SHA-256", "UTF-8", "ISO-8601", "KUBE-SVC", "KUBE-SEP"}
 _SHELL_END = {"&&", ";", "|", ">", "#"}
 
 
