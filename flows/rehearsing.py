@@ -26,7 +26,8 @@ from rehearsal.reach import how_to_reach
 from rehearsal.site import Site
 from rehearsal.state import State
 from rehearsal.witness import customers_saw
-from tasks.steps.report import write_report
+from tasks.drivers.errors import CommandFailed
+from tasks.steps.measured import keep_measured
 from tasks.steps.stage import write_result
 
 
@@ -184,8 +185,20 @@ def _exit_on(up: Site, out: Path, strike: Fault, start: float) -> int:
                 code = int(Exit.NOT_A_PASS)
         figures = {"site_s": up.seconds, "until_report_s": round(time.monotonic() - start, 1)}
         figures |= exit_.orchestrator_figures()
-        write_report(out, figures)
+        keep_measured(place.state, figures)
+    _report_apart(up, out)
     return code
+
+
+def _report_apart(up: Site, out: Path) -> None:
+    """Drawing takes as much memory as a stage: a process of its own, which writes what was recorded.
+
+    Raises CommandFailed with its last words.
+    """
+    argv = [sys.executable, "-m", "flows.cli", "report", str(up.site_file), "--out", str(out)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CommandFailed("the report", done.stderr.strip()[-500:] or f"ended with {done.returncode}")
 
 
 def _forget_last(out: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from flows.arenas import share_arenas
 from flows.cli.exits import NotAPass
 from flows.cli.terminal import Terminal
 from flows.orchestrator import Server, server, usage_of, without_heartbeats
@@ -39,6 +40,7 @@ class Running:
     def __enter__(self) -> Self:
         from tasks.steps.workplace import opened
 
+        share_arenas()
         try:
             self._stack.callback(self.terminal.close)
             self.place = self._stack.enter_context(

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from tasks.report import build_report
-from tasks.report import write_report as write_files
+from tasks.report.build import build_report
 from tasks.report.model import LedgerFigures
 from tasks.report.write import Written
+from tasks.report.write import write_report as write_files
+from tasks.steps.measured import kept_measured
 from tasks.steps.workplace import current
 
-FIGURES_FILE = "figures.json"
 
-
-def write_report(out: Path, figures: Mapping[str, Any] | None = None) -> Written:
-    """Write report.json and report.html to `out`.
-
-    `figures` is what only the caller knows (how long the rehearsal's site took); it is kept beside the
-    stages, so that a later report has it as well.
-    """
+def write_report(out: Path) -> Written:
+    """Write report.json and report.html to `out`."""
     place = current()
-    kept = place.state / FIGURES_FILE
-    if figures is not None:
-        kept.write_text(json.dumps(figures, indent=1) + "\n")
-    known: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     place.ledger.checkpoint()
     entries = place.ledger.entries()
     report = build_report(
@@ -39,6 +27,6 @@ def write_report(out: Path, figures: Mapping[str, Any] | None = None) -> Written
         ),
         entries=[entry.as_json() for entry in entries],
         written_at=place.clock.now(),
-        measured=known,
+        measured=kept_measured(place.state),
     )
     return write_files(report, out)

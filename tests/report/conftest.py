@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from inventory.models.stage import StageResult
-from tasks.report import Report, build_report
+from tasks.report.build import build_report
+from tasks.report.model import Report
 from tests.report import sample
 
 Build = Callable[[dict[str, StageResult] | None], Report]

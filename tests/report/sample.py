@@ -14,7 +14,7 @@ from inventory.models.resource import Coverage, CoverageStatus, Resource, Survey
 from inventory.models.site import Site
 from inventory.models.stage import StageResult
 from inventory.models.verdict import Verdict
-from tasks.report import LedgerFigures
+from tasks.report.model import LedgerFigures
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LEDGER = LedgerFigures(
