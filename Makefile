@@ -25,8 +25,8 @@ rehearse: $(STAMP) ## install what is needed, build a whole site, run the exit o
 
 test: $(STAMP) ## install what is needed, run all tests, those on the rehearsal site included
 	$(BIN)/safe-harbor rehearse setup
-	$(BIN)/python -m pytest -m 'not site' -n 2
-	$(BIN)/python -m pytest -m site --durations=25
+	$(BIN)/python -m pytest -m 'not site and not quiet' -n 2
+	$(BIN)/python -m pytest -m 'site or quiet' --durations=25
 
 test-unit: $(STAMP) ## the tests that need no site
 	$(BIN)/python -m pytest -m 'not site' -n 2 -q

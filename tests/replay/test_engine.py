@@ -156,6 +156,7 @@ def test_sigint_keeps_what_was_measured(start_server: Start, capture: Write, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.quiet
 def test_a_stopped_server_is_not_omitted(start_server: Start, capture: Write, tmp_path: Path) -> None:
     """The oracle of coordinated omission: 1,000 rps for 8 s, the server stopped for one of them. The slowest
     1 % are the 80 requests that were due first in that second, so p99 is 920 ms."""

@@ -313,7 +313,7 @@ def test_a_power_cut_leaves_whole_nodes(bare: Bare, monkeypatch: pytest.MonkeyPa
     for finding in held:
         assert finding.verdict is Verdict.WARN, finding.observed
         assert "(booted since they were set)" in finding.observed
-        assert "net.netfilter.nf_conntrack_max is " in finding.observed
+        assert "net.ipv4.neigh.default.gc_thresh1 is missing" in finding.observed
     assert subjects(prepare(bare)) == []
     await_api(bare)
     plane = bare.preparation.planes[0].name

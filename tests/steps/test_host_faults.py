@@ -301,15 +301,15 @@ def _when_it_runs(fleet: Fleet, how: signal.Signals | None) -> None:
 
 
 def _signal_sessions(server: Sshd, how: signal.Signals) -> None:
-    listener = min(_inside(server))
-    for pid in _inside(server):
-        if _comm(pid) == "sshd" and pid != listener:
+    _, *others = _inside(server)
+    for pid in others:
+        if _comm(pid) == "sshd":
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, how)
 
 
 def _inside(server: Sshd) -> list[int]:
-    """The processes of its namespace, the listener first."""
+    """The processes of its namespace, the listener first (by its place: numbers begin again at their end)."""
     (first,) = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     space = Path(f"/proc/{first}/ns/pid").readlink()
     found = []
@@ -317,7 +317,7 @@ def _inside(server: Sshd) -> list[int]:
         with contextlib.suppress(OSError):
             if (folder / "ns/pid").readlink() == space:
                 found.append(int(folder.name))
-    return sorted(found)
+    return sorted(found, key=lambda pid: (pid != int(first), pid))
 
 
 def _comm(pid: int) -> str:
