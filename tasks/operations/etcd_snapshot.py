@@ -49,22 +49,17 @@ systemctl kill --signal=KILL "$1" && systemctl restart "$1"
 # $1 the data folder, $2 the new one, $3 what the old one is called from now on.
 _SWAP = """
 set -e
-systemctl stop etcd.service
 [ -d "$2" ] || { echo "$2 is not there" >&2; exit 1; }
 if [ -d "$1" ] && [ ! -e "$3" ]; then mv -T -- "$1" "$3"; fi
 mv -T -- "$2" "$1"
-systemctl reset-failed etcd.service 2>/dev/null || true
-systemctl start etcd.service
 """
+# $1 the data folder, $2 what the old one is called since.
 _SWAP_BACK = """
 set -e
-if [ -d "$2" ]; then
-  systemctl stop etcd.service
-  rm -rf -- "$1"; mv -T -- "$2" "$1"
-fi
-systemctl reset-failed etcd.service 2>/dev/null || true
-systemctl start etcd.service
+if [ -d "$2" ]; then rm -rf -- "$1"; mv -T -- "$2" "$1"; fi
 """
+_STOP = "systemctl stop etcd.service"
+_START = "systemctl reset-failed etcd.service 2>/dev/null || true; systemctl start etcd.service"
 
 
 def plan_save(node: Node) -> Change:
@@ -122,19 +117,43 @@ def plan_stop_api(node: Node) -> Change:
     )
 
 
-def plan_swap(node: Node, kept: str) -> Change:
-    """Put the new data in place and start the member; the old data is kept in the folder `kept`.
+def plan_stop(node: Node) -> Change:
+    """End this member. All of them end before one starts with other data: a member of the old data that meets
+    one of the new takes it for its own (same names, same ids), and one of the two ends for good."""
+    return Change(
+        node.name,
+        "etcd",
+        "members of old and of new data must never meet",
+        "running",
+        "stopped",
+        (Run(Script.of(_STOP), timeout_s=120.0),),
+        (Run(Script.of(_START), timeout_s=180.0),),
+    )
 
-    All members start at once: one alone waits for the others.
-    """
+
+def plan_start(node: Node) -> Change:
+    """Start this member. All members start at once: one alone waits for the others."""
+    return Change(
+        node.name,
+        "etcd",
+        "with the data that is in place",
+        "stopped",
+        "running",
+        (Run(Script.of(_START), timeout_s=180.0),),
+        (Run(Script.of(_STOP), timeout_s=120.0),),
+    )
+
+
+def plan_swap(node: Node, kept: str) -> Change:
+    """Put the new data in place; the old data is kept in the folder `kept`."""
     return Change(
         node.name,
         f"etcd data {DATA}",
         f"the restored data; what was there is kept in {kept}",
         "the data in use",
         "the snapshot's content",
-        (Run(Script.of(_SWAP, DATA, MADE, kept), timeout_s=180.0),),
-        (Run(Script.of(_SWAP_BACK, DATA, kept), timeout_s=180.0),),
+        (Run(Script.of(_SWAP, DATA, MADE, kept)),),
+        (Run(Script.of(_SWAP_BACK, DATA, kept)),),
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from tasks.operations.flannel import etcd_access
 from tasks.operations.preparation import API_PORT, ETCD_PORT, api_endpoint
 from tasks.steps.hosts import bring_about, on_each, reach
 from tasks.steps.stage import Draft
-from tasks.steps.workplace import current
+from tasks.steps.workplace import Workplace, current
 
 SUBJECT = "etcd/backup"
 READY_WITHIN_S = 180.0
@@ -111,7 +112,9 @@ def restore(draft: Draft, source: Path, *, dry_run: bool = False) -> None:
     start = time.monotonic()
     try:
         _on_planes(draft, "etcd-stop-api", planes, etcd_snapshot.plan_stop_api, dry_run)
+        _on_planes(draft, "etcd-stop", planes, etcd_snapshot.plan_stop, dry_run)
         _on_planes(draft, "etcd-swap", planes, lambda node: etcd_snapshot.plan_swap(node, kept), dry_run)
+        _on_planes(draft, "etcd-start", planes, etcd_snapshot.plan_start, dry_run)
     except OutsideError as error:
         _put_back(planes, kept, error)
         raise
@@ -129,20 +132,19 @@ def _put_back(planes: tuple[Node, ...], kept: str, because: OutsideError) -> Non
     place = current()
     place.progress.step("putting the old data back")
     nodes = {node.name: node for node in planes}
-
-    def one(name: str) -> OutsideError | None:
-        try:
-            for change in (
-                etcd_snapshot.plan_swap(nodes[name], kept),
-                etcd_snapshot.plan_stop_api(nodes[name]),
-            ):
-                undo(place.drivers.host(name), change)
-        except OutsideError as error:
-            return error
-        return None
-
+    ways_back: tuple[Callable[[Node], Change], ...] = (
+        etcd_snapshot.plan_start,
+        lambda node: etcd_snapshot.plan_swap(node, kept),
+        etcd_snapshot.plan_stop,
+        etcd_snapshot.plan_stop_api,
+    )
+    troubles: dict[str, str] = {}
     with place.ledger.effect("etcd/put-back", {"because": str(because), "kept": kept}) as effect:
-        troubles = {name: str(error) for name, error in on_each(list(nodes), one).items() if error}
+        for plan in ways_back:  # each on all planes before the next: old and new data must not meet
+            told = on_each(list(nodes), partial(_undone, place, nodes, plan))
+            troubles = {name: str(error) for name, error in told.items() if error}
+            if troubles:
+                break
         effect.outcome = {"troubles": troubles}
     if troubles:
         raise OutsideError(
@@ -150,6 +152,16 @@ def _put_back(planes: tuple[Node, ...], kept: str, because: OutsideError) -> Non
             f"{because}; and the old data could not be put back: {'; '.join(troubles.values())}",
             f"on each of them: systemctl stop etcd, move {kept} to its place, systemctl start etcd",
         )
+
+
+def _undone(
+    place: Workplace, nodes: Mapping[str, Node], plan: Callable[[Node], Change], name: str
+) -> OutsideError | None:
+    try:
+        undo(place.drivers.host(name), plan(nodes[name]))
+    except OutsideError as error:
+        return error
+    return None
 
 
 def _on_planes(
