@@ -11,6 +11,7 @@ from flows.cutover import cutover
 from flows.etcd import etcd
 from flows.finalize import finalize
 from flows.gate import gate
+from flows.memory import give_back
 from flows.move import move
 from flows.network import network
 from flows.plan import plan
@@ -54,6 +55,7 @@ def exit_flow(site: str, resume: bool = False, dry_run: bool = False, until: str
                 break  # a person finalizes once the soak is over
             done = skipped.get(each.name)
             results.append(done if done is not None else each(site, dry_run=dry_run))
+            give_back()
         return results
 
 

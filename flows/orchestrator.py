@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.memory import ARENAS
 from tasks.drivers.errors import ServiceFailed
 
 START_TIMEOUT_S = 120.0  # 3-9 s is usual; the first start on a slow disk takes far longer
@@ -51,6 +52,7 @@ def settings(home: Path) -> dict[str, str]:
         "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "CRITICAL"),
         "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "PREFECT_CLI_PROMPT": "false",
+        "MALLOC_ARENA_MAX": str(ARENAS),
     }
 
 

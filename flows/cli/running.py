@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from flows.arenas import share_arenas
 from flows.cli.exits import NotAPass
 from flows.cli.terminal import Terminal
+from flows.memory import share_arenas
 from flows.orchestrator import Server, server, usage_of, without_heartbeats
 from inventory.load import find_site
 from inventory.models.stage import StageResult
