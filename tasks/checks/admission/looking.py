@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from inventory.printable import printable
+from tasks.checks.asking import ask_hosts
 from tasks.checks.context import Admission
 from tasks.checks.evidence import observed
 from tasks.drivers.errors import OutsideError
-from tasks.drivers.ports import Host
 from tasks.facts.asked import Asked
-from tasks.facts.gather import Facts, gather
+from tasks.facts.gather import Facts
 
 T = TypeVar("T")
 
@@ -38,15 +37,7 @@ def gathered(
     context: Admission, asked: Mapping[str, Sequence[Asked[Any]]]
 ) -> dict[str, Facts | OutsideError]:
     """As `answers`, with questions of its own for each host; only hosts that there are, are asked."""
-
-    def one(host: Host) -> Facts | OutsideError:
-        try:
-            return gather(host, asked[host.name])
-        except OutsideError as error:
-            return error
-
-    with ThreadPoolExecutor(max(1, len(context.hosts))) as pool:
-        return dict(zip(context.hosts, pool.map(one, context.hosts.values()), strict=True))
+    return ask_hosts(context.hosts, {name: asked[name] for name in context.hosts})
 
 
 def each_host(
@@ -58,15 +49,27 @@ def each_host(
     judge: Callable[[str, T], Judged],
 ) -> Iterator[Finding]:
     """One finding a host, with the raw answer as its evidence."""
-    for name, facts in answers(context, (asked,)).items():
+    return each_asked(context, code, expected, severity, dict.fromkeys(context.hosts, asked), judge)
+
+
+def each_asked(
+    context: Admission,
+    code: str,
+    expected: str,
+    severity: Severity,
+    asked: Mapping[str, Asked[T]],
+    judge: Callable[[str, T], Judged],
+) -> Iterator[Finding]:
+    """As `each_host`, with a question of its own for each host."""
+    for name, facts in gathered(context, {name: (each,) for name, each in asked.items()}).items():
         try:
             if isinstance(facts, OutsideError):
                 raise facts
-            said = judge(name, facts.of(asked))
+            said = judge(name, facts.of(asked[name]))
         except OutsideError as error:
             yield unseen(code, name, expected, severity, error)
             continue
-        yield finding(context, code, name, expected, severity, said, asked, facts)
+        yield finding(context, code, name, expected, severity, said, asked[name], facts)
 
 
 def finding(

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
-from tasks.checks.admission.looking import Judged, finding, gathered, unseen
+from tasks.checks.admission.looking import Judged, each_asked
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
-from tasks.drivers.errors import OutsideError
 from tasks.facts import offloads
 
 CODE = "ADM-OFFLOAD"
@@ -54,15 +53,9 @@ def run(context: Admission) -> Iterable[Finding]:
     """Judge every host by its underlay's interface."""
     asked = {node.name: offloads.ask(node.interface) for node in context.site.target.nodes}
     interfaces = {node.name: node.interface for node in context.site.target.nodes}
-    for name, facts in gathered(context, {name: (each,) for name, each in asked.items()}).items():
-        try:
-            if isinstance(facts, OutsideError):
-                raise facts
-            said = judge(interfaces[name], facts.of(asked[name]))
-        except OutsideError as error:
-            yield unseen(CODE, name, _EXPECTED, Severity.MEDIUM, error)
-            continue
-        yield finding(context, CODE, name, _EXPECTED, Severity.MEDIUM, said, asked[name], facts)
+    return each_asked(
+        context, CODE, _EXPECTED, Severity.MEDIUM, asked, lambda name, found: judge(interfaces[name], found)
+    )
 
 
 CHECK = Check(CODE, "Interfaces offload, VXLAN too", "admission", Severity.MEDIUM, run)

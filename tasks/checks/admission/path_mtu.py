@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping
 
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
-from tasks.checks.admission.looking import Judged, finding, gathered, unseen
+from tasks.checks.admission.looking import Judged, each_asked
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
-from tasks.drivers.errors import OutsideError
 from tasks.facts import path_mtu
 
 CODE = "ADM-PMTU"
@@ -52,15 +51,9 @@ def run(context: Admission) -> Iterable[Finding]:
         for node in nodes
     }
     asked = {node.name: path_mtu.ask(node.interface, tuple(names[node.name])) for node in nodes}
-    for name, facts in gathered(context, {name: (each,) for name, each in asked.items()}).items():
-        try:
-            if isinstance(facts, OutsideError):
-                raise facts
-            said = judge(names[name], facts.of(asked[name]))
-        except OutsideError as error:
-            yield unseen(CODE, name, _EXPECTED, Severity.HIGH, error)
-            continue
-        yield finding(context, CODE, name, _EXPECTED, Severity.HIGH, said, asked[name], facts)
+    return each_asked(
+        context, CODE, _EXPECTED, Severity.HIGH, asked, lambda name, found: judge(names[name], found)
+    )
 
 
 CHECK = Check(CODE, "The path between hosts carries their MTU", "admission", Severity.HIGH, run)

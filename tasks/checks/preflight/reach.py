@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
-from tasks.checks.admission.looking import Judged, finding, unseen
-from tasks.checks.asking import ask_hosts
+from tasks.checks.admission.looking import Judged, each_asked
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
-from tasks.drivers.errors import OutsideError
 from tasks.facts import reach
 
 CODE = "PRE-REACH"
@@ -39,16 +37,7 @@ def run(context: Admission) -> Iterable[Finding]:
         name: reach.ask(port, [address for address, other in names.items() if other != name])
         for name in context.hosts
     }
-    for name, facts in ask_hosts(context.hosts, {name: (each,) for name, each in questions.items()}).items():
-        asked = questions[name]
-        try:
-            if isinstance(facts, OutsideError):
-                raise facts
-            said = judge(names, facts.of(asked))
-        except OutsideError as error:
-            yield unseen(CODE, name, EXPECTED, Severity.HIGH, error)
-            continue
-        yield finding(context, CODE, name, EXPECTED, Severity.HIGH, said, asked, facts)
+    return each_asked(context, CODE, EXPECTED, Severity.HIGH, questions, lambda _, found: judge(names, found))
 
 
 CHECK = Check(CODE, "The nodes reach each other", "preflight", Severity.HIGH, run)
