@@ -1,4 +1,4 @@
-"""Which tests `make check` leaves out: those that start real programs, beside the ones marked one by one.
+"""What `make check` leaves out: tests of real programs or whole reports, beside those marked one by one.
 
 A slow moment of the machine is no counterexample: hypothesis judges answers, not their time.
 """
@@ -14,7 +14,7 @@ settings.register_profile("any-machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any-machine")
 
 HERE = Path(__file__).parent
-START_REAL_PROGRAMS = (
+SLOW = (
     "drivers",
     "survey",
     "move/test_bucket.py",
@@ -22,7 +22,10 @@ START_REAL_PROGRAMS = (
     "move/test_database.py",
     "operations/test_network_plans.py",
     "replay/test_engine.py",
+    "rehearsal/test_teardown.py",
+    "replay/test_rounds.py",
     "replay/test_tls.py",
+    "report/test_page.py",
     "rehearsal/services",
     "flows",
 )
@@ -32,5 +35,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark them `slow`."""
     for item in items:
         place = item.path.relative_to(HERE).as_posix()
-        if place.startswith(START_REAL_PROGRAMS):
+        if place.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
