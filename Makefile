@@ -42,8 +42,9 @@ check: $(STAMP) ## lint, types, layers and unit tests, in under a minute
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m 'not site and not slow' -n 2 -q
 
-bench: $(STAMP) ## the project beside its peers
+bench: $(STAMP) ## the project beside its peers; writes docs/benchmarks.md
 	@for subject in benchmarks/bench_*.py; do $(BIN)/python -m benchmarks.$$(basename $$subject .py) || exit; done
+	@$(BIN)/python -m benchmarks.page
 
 bench-%: $(STAMP)
 	$(BIN)/python -m benchmarks.bench_$*

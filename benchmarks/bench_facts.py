@@ -45,7 +45,7 @@ def questions() -> tuple[Asked[Any], ...]:
             virtualization.ask(),
             capabilities.ask(),
             cgroup.ask(),
-            clock.ask(),
+            clock.ask_now(),
         ),
         *(machine_id.ask(), interfaces.ask(), routes.ask(), ports.ask(), mounts.ask()),
         *(modules.ask(profile.modules), sysctl.ask(profile.keys)),

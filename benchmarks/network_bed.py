@@ -169,13 +169,14 @@ class Bed:
 
     def restart_bird(self, made: Cluster, name: str, address: str) -> None:
         """As the unit on a node does it."""
-        stop = ["birdc", "-s", self._folder / f"{name}.ctl", "graceful", "restart"]
+        stop: list[str | Path] = ["birdc", "-s", self._folder / f"{name}.ctl", "graceful", "restart"]
         subprocess.run(inside(name, stop), capture_output=True, check=True)
         self._running.pop((name, "bird")).wait()
         self._bird(made, name, address)
 
     def _reaches(self, asking: Pod, asked: Pod) -> bool:
-        return self.ask(asking, "get", "-timeout", "1", f"{asked.url}healthz")["status"] == 200
+        status: int = self.ask(asking, "get", "-timeout", "1", f"{asked.url}healthz")["status"]
+        return status == 200
 
 
 @contextmanager
