@@ -8,9 +8,10 @@ from datetime import timedelta
 
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
-from tasks.checks.admission.looking import Judged, finding, unseen
+from tasks.checks.admission.looking import Judged, finding
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
+from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Host
 from tasks.facts import clock

@@ -8,9 +8,10 @@ from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from inventory.printable import printable
 from inventory.profile_files import load_profile
-from tasks.checks.admission.looking import Judged, answers, finding, unseen
+from tasks.checks.admission.looking import Judged, answers, finding
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
+from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.facts import cloud_init, config_files, memory, units
 from tasks.operations import conflicts

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from inventory.models.cluster import Role
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
-from tasks.checks.admission.looking import Judged, answers, finding, unseen
+from tasks.checks.admission.looking import Judged, answers, finding
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
+from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.facts import disk_sync, virtualization
 

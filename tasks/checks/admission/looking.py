@@ -12,6 +12,7 @@ from inventory.printable import printable
 from tasks.checks.asking import ask_hosts
 from tasks.checks.context import Admission
 from tasks.checks.evidence import observed
+from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.facts.asked import Asked
 from tasks.facts.gather import Facts
@@ -94,18 +95,5 @@ def finding(
         expected=expected,
         evidence=(evidence,),
         remedy=said.remedy,
-        severity=severity,
-    )
-
-
-def unseen(code: str, subject: str, expected: str, severity: Severity, error: OutsideError) -> Finding:
-    """A host that could not be asked, or whose answer makes no sense: never a pass."""
-    return Finding(
-        code=code,
-        subject=subject,
-        verdict=Verdict.ERROR,
-        observed=printable(error.what),
-        expected=expected,
-        remedy=error.remedy or "make the host answer and run the check again",
         severity=severity,
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from inventory.models.finding import Finding, Severity
-from tasks.checks.admission.looking import Judged, answers, finding, unseen
+from tasks.checks.admission.looking import Judged, answers, finding
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
 from tasks.checks.stolen import LIMIT, judge_stolen
+from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.facts import cpu, virtualization
 

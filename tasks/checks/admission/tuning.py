@@ -13,9 +13,10 @@ from inventory.models.verdict import Verdict
 from inventory.printable import printable
 from inventory.profile import Profile
 from inventory.profile_files import load_profile
-from tasks.checks.admission.looking import Judged, answers, finding, unseen
+from tasks.checks.admission.looking import Judged, answers, finding
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
+from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.facts import memory, modules, sysctl
 from tasks.facts.asked import FactUnreadable

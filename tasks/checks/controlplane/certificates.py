@@ -15,8 +15,9 @@ from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.asking import answer, ask_hosts
 from tasks.checks.context import ControlPlane
-from tasks.checks.controlplane.looking import Said, finding, unseen
+from tasks.checks.controlplane.looking import Said, finding
 from tasks.checks.registry import Check
+from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.facts import certificates
 from tasks.facts.certificates import Certificate

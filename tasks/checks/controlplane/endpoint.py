@@ -10,8 +10,9 @@ from inventory.models.verdict import Verdict
 from inventory.printable import printable
 from tasks.checks.asking import answer, ask_hosts
 from tasks.checks.context import ControlPlane
-from tasks.checks.controlplane.looking import Said, finding, unseen
+from tasks.checks.controlplane.looking import Said, finding
 from tasks.checks.registry import Check
+from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.facts import api_ready
 from tasks.operations.preparation import API_PORT, api_endpoint

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from inventory.models.finding import Finding, Grade, Severity
 from inventory.models.verdict import Verdict
-from inventory.printable import printable
 from tasks.checks.context import ControlPlane
 from tasks.checks.evidence import observed
-from tasks.drivers.errors import OutsideError
 
 
 @dataclass(frozen=True)
@@ -34,18 +32,5 @@ def finding(
         expected=expected,
         evidence=(observed(context.clock, source, raw, Grade.E2),),
         remedy=said.remedy,
-        severity=severity,
-    )
-
-
-def unseen(code: str, subject: str, expected: str, severity: Severity, error: OutsideError) -> Finding:
-    """What could not be asked: never a pass."""
-    return Finding(
-        code=code,
-        subject=subject,
-        verdict=Verdict.ERROR,
-        observed=printable(error.what),
-        expected=expected,
-        remedy=error.remedy or "make it answer and run the check again",
         severity=severity,
     )

@@ -12,11 +12,12 @@ from inventory.kubernetes_version import Version
 from inventory.models.cluster import Cluster, Role
 from inventory.models.finding import Finding, Grade, Severity
 from inventory.models.verdict import Verdict
-from tasks.checks.admission.looking import Judged, finding, unseen
+from tasks.checks.admission.looking import Judged, finding
 from tasks.checks.asking import answer, ask_hosts
 from tasks.checks.context import Admission
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check
+from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.local_program import kubernetes_version
 from tasks.facts import control_plane

@@ -16,9 +16,10 @@ from inventory.models.verdict import Verdict
 from inventory.printable import printable
 from inventory.profile import Profile
 from inventory.profile_files import load_profile
-from tasks.checks.admission.looking import Judged, finding, gathered, unseen
+from tasks.checks.admission.looking import Judged, finding, gathered
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
+from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.facts import before, config_files, memory
 from tasks.operations import conflicts, settings

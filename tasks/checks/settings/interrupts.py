@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from inventory.printable import printable
-from tasks.checks.admission.looking import Judged, finding, gathered, unseen
+from tasks.checks.admission.looking import Judged, finding, gathered
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
+from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.facts import interrupts, memory, units
 from tasks.facts.interrupts import Interrupt
