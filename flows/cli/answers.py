@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,21 @@ def verdict_lines(document: Mapping[str, Any]) -> list[str]:
     """A latency verdict: one line for it, one for each endpoint."""
     lines = [f"latency: {document['verdict']} after {document['looks'][-1]['rounds']} rounds"]
     lines += [f"  {reason}" for reason in document["reasons"]]
-    for route, endpoints in document["routes"].items():
-        for name, found in endpoints.items():
-            if found["ratio"] is None:
-                lines.append(f"{route:<14} {name:<6} {found['verdict']:<12} {found['reason']}")
-            else:
-                lines.append(
-                    f"{route:<14} {name:<6} {found['verdict']:<12} ratio {found['ratio']:.3f} "
-                    f"[{found['lower']:.3f}, {found['upper']:.3f}]  margin {found['margin']}"
-                )
+    lines += _route_lines("", document["routes"])
+    lines += _route_lines("server ", document["server_routes"])
+    if not document["server_routes"]:
+        lines.append("server-side latency: not measured; a nearer site can hide slower compute")
     return lines
+
+
+def _route_lines(prefix: str, routes: Mapping[str, Any]) -> Iterator[str]:
+    for route, endpoints in routes.items():
+        for name, found in endpoints.items():
+            start = f"{prefix + route:<14} {name:<6} {found['verdict']:<12}"
+            if found["ratio"] is None:
+                yield f"{start} {found['reason']}"
+            else:
+                yield (
+                    f"{start} ratio {found['ratio']:.3f} [{found['lower']:.3f}, {found['upper']:.3f}]  "
+                    f"margin {found['margin']}"
+                )

@@ -142,6 +142,7 @@ class LatencyGate(Declared):
     ceiling_ms: float = Field(default=1000.0, gt=0)  # of every gated percentile of the target
     floor_ms: float = Field(default=2.0, ge=0)  # a target below it is never too slow
     error_rate_margin: float = Field(default=0.001, ge=0)
+    require_server_side: bool = False  # block where no rounds of the servers' own logs were judged
 
 
 class StandingApproval(Declared):

@@ -19,7 +19,7 @@ import numpy as np
 
 from inventory.models.site import LatencyGate
 from inventory.models.verdict import Verdict
-from tasks.gates.looks import rounds_needed, t_bound
+from tasks.gates.looks import rounds_for, rounds_needed, rounds_wanted, t_bound
 from tasks.gates.rounds_file import Percentile, Round
 
 ERRORS = "errors"
@@ -33,7 +33,9 @@ Side = tuple[Round, Round]  # source, target
 class Endpoint:
     """`ratio`, `lower` and `upper` are target / source, and differences of the rates for `errors`.
 
-    `sigma_d` is the deviation between rounds, `rounds_needed` how many rounds would give about 90 % power.
+    `sigma_d` is the deviation between rounds, `rounds_needed` how many rounds would give about 90 % power at
+    a tie; `rounds_wanted`, of an inconclusive endpoint only, how many at the difference that was observed
+    (None: no number of rounds would make this mean a pass).
     """
 
     verdict: Verdict
@@ -45,6 +47,7 @@ class Endpoint:
     upper: float | None = None
     sigma_d: float | None = None
     rounds_needed: int | None = None
+    rounds_wanted: int | None = None
     source_ms: float | None = None  # geometric mean over the rounds
     target_ms: float | None = None
 
@@ -78,10 +81,12 @@ def percentile_endpoint(
     own = interval(target, look)
     limit, ceiling = math.log1p(margin), math.log(gate.ceiling_ms)
     floor = math.log(gate.floor_ms) if gate.floor_ms > 0 else -math.inf
+    wanted = None
     if own.lower > ceiling:
         verdict, reason = Verdict.FAIL, f"above the ceiling of {gate.ceiling_ms:g} ms"
     elif own.upper >= ceiling:
         verdict, reason = Verdict.INCONCLUSIVE, f"not surely below the ceiling of {gate.ceiling_ms:g} ms"
+        wanted = rounds_wanted(own.sigma, ceiling - own.mean, limit)
     elif d.upper < limit:
         verdict, reason = Verdict.PASS, ""
     elif own.upper < floor:
@@ -90,6 +95,7 @@ def percentile_endpoint(
         verdict, reason = Verdict.FAIL, f"slower than the margin of {margin:.1%}"
     else:
         verdict, reason = Verdict.INCONCLUSIVE, f"the bounds lie on both sides of the margin of {margin:.1%}"
+        wanted = rounds_wanted(d.sigma, limit - d.mean, limit)
     return Endpoint(
         verdict,
         reason,
@@ -100,6 +106,7 @@ def percentile_endpoint(
         upper=math.exp(d.upper),
         sigma_d=d.sigma,
         rounds_needed=rounds_needed(d.sigma, margin),
+        rounds_wanted=wanted,
         source_ms=math.exp(sum(source) / len(source)),
         target_ms=math.exp(own.mean),
     )
@@ -109,10 +116,23 @@ def error_endpoint(pairs: Sequence[Side], look: int, gate: LatencyGate) -> Endpo
     """Judges the error rate of complete pairs, at least two."""
     margin = gate.error_rate_margin
     d = interval([t.errors / t.requests - s.errors / s.requests for s, t in pairs], look)
+    wanted = None
     if d.upper < margin or (d.sigma == 0 and d.mean <= 0):
         verdict, reason = Verdict.PASS, ""
     elif d.lower > margin:
         verdict, reason = Verdict.FAIL, f"more errors than the margin of {margin:.2%}"
     else:
         verdict, reason = Verdict.INCONCLUSIVE, f"the bounds lie on both sides of the margin of {margin:.2%}"
-    return Endpoint(verdict, reason, len(pairs), margin, d.mean, d.lower, d.upper, d.sigma)
+        wanted = rounds_wanted(d.sigma, margin - d.mean, margin)
+    return Endpoint(
+        verdict,
+        reason,
+        len(pairs),
+        margin,
+        ratio=d.mean,
+        lower=d.lower,
+        upper=d.upper,
+        sigma_d=d.sigma,
+        rounds_needed=rounds_for(d.sigma, margin) if margin > 0 else None,
+        rounds_wanted=wanted,
+    )

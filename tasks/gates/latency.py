@@ -10,6 +10,10 @@ route that has too few in every round is shown as `nodata` and does not block, a
 blocks. So nothing becomes a pass by being rare.
 
 Missing rounds are inconclusive, never left out: what makes rounds fail is not independent of latency.
+
+Rounds of the vantage `server` (from the servers' own logs) are judged apart, by the same rules, and must
+pass as well: to a client a nearer site hides slower compute. Without any, the answer says that nothing was
+judged there, and blocks where the site asks for them (`latency.require_server_side`).
 """
 
 from __future__ import annotations
@@ -23,10 +27,10 @@ from inventory.errors import BadInput
 from inventory.models.site import LatencyGate
 from inventory.models.verdict import Verdict
 from tasks.gates.endpoint import ERRORS, MIN_REQUESTS, Endpoint, Side, error_endpoint, percentile_endpoint
+from tasks.gates.latency_reasons import OVER_ALL, Judged, blocking, reasons_of, wanted_of
 from tasks.gates.looks import MIN_ROUNDS, Z_BOUNDS, look_points, t_bound, tail
-from tasks.gates.rounds_file import PERCENTILES, Round, read_rounds
+from tasks.gates.rounds_file import PERCENTILES, Round, Vantage, read_rounds
 
-OVER_ALL = "*"
 _ENDPOINTS = (*PERCENTILES, ERRORS)
 
 
@@ -44,13 +48,19 @@ class Look:
 
 @dataclass(frozen=True)
 class LatencyVerdict:
-    """What the gate says; `routes[route][p50|p95|p99|errors]`, as of the last look that was taken."""
+    """What the gate says; `routes[route][p50|p95|p99|errors]`, as of the last look that was taken.
+
+    `routes` is what clients observed, `server_routes` what the servers did (empty: not measured).
+    `more_rounds` is how many rounds an inconclusive answer wants beyond those that were run; None: none.
+    """
 
     verdict: Verdict
     reasons: tuple[str, ...]
     planned_rounds: int
+    more_rounds: int | None
     looks: tuple[Look, ...]
     routes: Mapping[str, Mapping[str, Endpoint]]
+    server_routes: Mapping[str, Mapping[str, Endpoint]]
 
     @property
     def decided(self) -> bool:
@@ -64,11 +74,10 @@ class LatencyVerdict:
             "verdict": self.verdict.value,
             "reasons": list(self.reasons),
             "planned_rounds": self.planned_rounds,
+            "more_rounds": self.more_rounds,
             "looks": [_plain(asdict(look)) for look in self.looks],
-            "routes": {
-                route: {name: _plain(asdict(endpoint)) for name, endpoint in endpoints.items()}
-                for route, endpoints in self.routes.items()
-            },
+            "routes": _plain_routes(self.routes),
+            "server_routes": _plain_routes(self.server_routes),
         }
 
 
@@ -99,35 +108,44 @@ def judge(rounds: Iterable[Round], planned: int | None, gate: LatencyGate) -> La
     `planned` None: as many as the highest number says, and at least 12. Raises BadInput for a round beyond
     what was planned.
     """
-    routes = _by_route(rounds)
-    numbers = {number for of_route in routes.values() for number in of_route}
+    taken = tuple(rounds)
+    sides = {"client": _by_route(taken, "client"), "server": _by_route(taken, "server")}
+    numbers = {item.round for item in taken}
     first = 0 if 0 in numbers else 1
     highest = max(numbers, default=0) - first + 1
     planned = planned if planned is not None else max(MIN_ROUNDS, highest)
     if highest > planned:
         raise BadInput(f"round {max(numbers)} lies beyond the {planned} rounds that were planned")
-    routes.setdefault(OVER_ALL, {})
+    sides["client"].setdefault(OVER_ALL, {})
+    if sides["server"] or gate.require_server_side:
+        sides["server"].setdefault(OVER_ALL, {})
     gate = gate.model_copy(update={"margins": {**LatencyGate().margins, **gate.margins}})
     looks: list[Look] = []
-    judged: dict[str, dict[str, Endpoint]] = {}
+    judged: Judged = {}
     for look, count in enumerate(look_points(planned)):
         if highest < count and looks:
             break  # these rounds were not run (yet)
         wanted = range(first, first + count)
-        judged = {name: _endpoints(routes[name], wanted, look, gate) for name in sorted(routes)}
+        judged = {
+            vantage: {name: _endpoints(routes[name], wanted, look, gate) for name in sorted(routes)}
+            for vantage, routes in sides.items()
+        }
         verdict = _at_look(judged, planned)
         bound = t_bound(look, count) if count > 1 else None
         looks.append(Look(look + 1, count, Z_BOUNDS[look], tail(look), bound, verdict))
         if verdict in (Verdict.PASS, Verdict.FAIL):
             break
-    reasons = _reasons(judged, looks[-1].verdict, planned, highest)
-    return LatencyVerdict(looks[-1].verdict, reasons, planned, tuple(looks), judged)
+    verdict = looks[-1].verdict
+    more = wanted_of(judged, planned, highest) if verdict is Verdict.INCONCLUSIVE else None
+    reasons = reasons_of(judged, verdict, planned=planned, run=highest, more=more)
+    return LatencyVerdict(verdict, reasons, planned, more, tuple(looks), judged["client"], judged["server"])
 
 
-def _by_route(rounds: Iterable[Round]) -> dict[str, dict[int, dict[str, Round]]]:
+def _by_route(rounds: Iterable[Round], vantage: Vantage) -> dict[str, dict[int, dict[str, Round]]]:
     routes: dict[str, dict[int, dict[str, Round]]] = {}
     for item in rounds:
-        routes.setdefault(item.route, {}).setdefault(item.round, {})[item.side] = item
+        if item.vantage == vantage:
+            routes.setdefault(item.route, {}).setdefault(item.round, {})[item.side] = item
     return routes
 
 
@@ -156,41 +174,23 @@ def _endpoint(name: str, pairs: Sequence[Side], wanted: int, look: int, gate: La
     return percentile_endpoint(enough, name, look, gate)  # type: ignore[arg-type] # PERCENTILES but for ERRORS
 
 
-def _at_look(judged: Mapping[str, Mapping[str, Endpoint]], planned: int) -> Verdict:
-    verdicts = [
-        endpoint.verdict
-        for route, endpoints in judged.items()
-        for endpoint in endpoints.values()
-        if route == OVER_ALL or endpoint.verdict != Verdict.NODATA
-    ]
+def _at_look(judged: Judged, planned: int) -> Verdict:
+    verdicts = {endpoint.verdict for _, endpoint in blocking(judged)}
     if Verdict.FAIL in verdicts:
         return Verdict.FAIL
     if Verdict.NODATA in verdicts:
         return Verdict.NODATA
-    if set(verdicts) == {Verdict.PASS} and planned >= MIN_ROUNDS:
+    if verdicts == {Verdict.PASS} and planned >= MIN_ROUNDS:
         return Verdict.PASS
     return Verdict.INCONCLUSIVE
 
 
-def _reasons(
-    judged: Mapping[str, Mapping[str, Endpoint]], verdict: Verdict, planned: int, run: int
-) -> tuple[str, ...]:
-    if verdict == Verdict.PASS:
-        return ()
-    reasons = [
-        f"{route} {name}: {endpoint.verdict.value}, {endpoint.reason}"
-        for route, endpoints in judged.items()
-        for name, endpoint in endpoints.items()
-        if endpoint.verdict != Verdict.PASS
-        and (route == OVER_ALL or endpoint.verdict != Verdict.NODATA)
-        and (verdict != Verdict.FAIL or endpoint.verdict == Verdict.FAIL)
-    ]
-    if verdict != Verdict.FAIL and planned < MIN_ROUNDS:
-        reasons.append(f"{planned} rounds were planned, a pass needs at least {MIN_ROUNDS}")
-    elif verdict != Verdict.FAIL and run < planned:
-        reasons.append(f"{run} rounds were run of {planned}")
-    return tuple(reasons)
-
-
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {k: round(v, 6) if isinstance(v, float) else v for k, v in values.items()}
+
+
+def _plain_routes(routes: Mapping[str, Mapping[str, Endpoint]]) -> dict[str, Any]:
+    return {
+        route: {name: _plain(asdict(endpoint)) for name, endpoint in endpoints.items()}
+        for route, endpoints in routes.items()
+    }

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from inventory.models.finding import Evidence, Finding, Severity
 from inventory.models.site import LatencyGate
 from inventory.models.verdict import Verdict
-from tasks.gates.latency import OVER_ALL, LatencyVerdict, judge
+from tasks.gates.endpoint import ERRORS
+from tasks.gates.latency import LatencyVerdict, judge
+from tasks.gates.latency_reasons import OVER_ALL, blocking
 from tasks.gates.looks import look_points
 from tasks.gates.rounds_file import Round
 from tasks.replay.rounds import Campaign, Pair
@@ -52,25 +54,25 @@ def latency_findings(verdict: LatencyVerdict, evidence: tuple[Evidence, ...] = (
     )
     if untold:
         told += f" (too few requests to be judged alone: {', '.join(untold)})"
+    if not verdict.server_routes:
+        told += " (as clients observed it; the servers' own times were not measured)"
     findings = [_finding("shop", verdict.verdict, told, "", evidence)]
-    for route, endpoints in verdict.routes.items():
-        for name, endpoint in endpoints.items():
-            if endpoint.verdict == Verdict.NODATA and route != OVER_ALL:
-                continue
-            if endpoint.ratio is None or endpoint.lower is None or endpoint.upper is None:
-                observed, expected = endpoint.reason, ""
-            elif name == "errors":
-                observed = f"{endpoint.ratio:+.3%} errors, at most {endpoint.upper:+.3%}"
-                expected = f"at most {endpoint.margin:+.2%} errors"
-            else:
-                observed = (
-                    f"{endpoint.source_ms:.1f} ms became {endpoint.target_ms:.1f} ms, "
-                    f"ratio {endpoint.ratio:.3f} ({endpoint.lower:.3f} to {endpoint.upper:.3f})"
-                )
-                expected = f"ratio below {1 + endpoint.margin:.2f}"
-            if verdict.verdict != Verdict.PASS and endpoint.verdict == Verdict.PASS:
-                observed += f" after {endpoint.rounds} rounds"
-            findings.append(_finding(f"{route} {name}", endpoint.verdict, observed, expected, evidence))
+    judged = {"client": verdict.routes, "server": verdict.server_routes}
+    for subject, endpoint in blocking(judged):
+        if endpoint.ratio is None or endpoint.lower is None or endpoint.upper is None:
+            observed, expected = endpoint.reason, ""
+        elif subject.endswith(f" {ERRORS}"):
+            observed = f"{endpoint.ratio:+.3%} errors, at most {endpoint.upper:+.3%}"
+            expected = f"at most {endpoint.margin:+.2%} errors"
+        else:
+            observed = (
+                f"{endpoint.source_ms:.1f} ms became {endpoint.target_ms:.1f} ms, "
+                f"ratio {endpoint.ratio:.3f} ({endpoint.lower:.3f} to {endpoint.upper:.3f})"
+            )
+            expected = f"ratio below {1 + endpoint.margin:.2f}"
+        if verdict.verdict != Verdict.PASS and endpoint.verdict == Verdict.PASS:
+            observed += f" after {endpoint.rounds} rounds"
+        findings.append(_finding(subject, endpoint.verdict, observed, expected, evidence))
     return findings
 
 
@@ -91,7 +93,7 @@ def _finding(
 
 _REMEDY = {
     Verdict.FAIL: "compare the service times of the slow route on both sides, mend the target, replay again",
-    Verdict.INCONCLUSIVE: "raise replay.rounds to rounds_needed, or quieten what makes the rounds differ",
+    Verdict.INCONCLUSIVE: "give replay.rounds what it wants, or quieten what makes the rounds differ",
     Verdict.NODATA: "raise replay.requests_per_round to 5000 or more",
     Verdict.ERROR: "mend what failed and replay again",
 }

@@ -36,4 +36,17 @@ def t_bound(look: int, rounds: int) -> float:
 
 def rounds_needed(sigma_d: float, margin: float) -> int:
     """Rounds for about 90 % power at a true tie: ceil(1.05 (2.93 sigma / ln(1 + margin))^2), at least 12."""
-    return max(MIN_ROUNDS, math.ceil(1.05 * (2.93 * sigma_d / math.log1p(margin)) ** 2))
+    return rounds_for(sigma_d, math.log1p(margin))
+
+
+def rounds_for(sigma: float, gap: float) -> int:
+    """The same for a mean that lies `gap` (above 0) below its limit, at a deviation of `sigma` a round."""
+    return max(MIN_ROUNDS, math.ceil(1.05 * (2.93 * sigma / gap) ** 2))
+
+
+def rounds_wanted(sigma: float, gap: float, at_tie: float) -> int | None:
+    """Rounds that an inconclusive answer wants: for the gap that was observed, or that of a tie if smaller.
+
+    None where the observed mean lies on the limit or above it: more rounds would then fail, not pass.
+    """
+    return rounds_for(sigma, min(gap, at_tie)) if gap > 0 and at_tie > 0 else None

@@ -11,17 +11,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from inventory.errors import BadInput, Problem
 
 Percentile = Literal["p50", "p95", "p99"]
+Vantage = Literal["client", "server"]
 PERCENTILES: tuple[Percentile, ...] = ("p50", "p95", "p99")
 
 
 class Round(BaseModel):
-    """One side's figures of one route in one round; `*` is the route over all."""
+    """One side's figures of one route in one round; `*` is the route over all.
+
+    `vantage` says where they were taken: by the client that sent the requests, or from the server's own log.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     round: int = Field(ge=0)
     side: Literal["source", "target"]
     route: str = Field(min_length=1)
+    vantage: Vantage = "client"
     requests: int = Field(ge=0)
     errors: int = Field(ge=0)
     p50_ms: float = Field(gt=0, allow_inf_nan=False)
@@ -67,11 +72,12 @@ def rounds_of(content: Any, text: str = "", path: Path | str | None = None) -> R
         ]
         raise BadInput.listing(path or "rounds", problems) from error
     lines = _item_lines(text)
-    seen: set[tuple[int, str, str]] = set()
+    seen: set[tuple[int, str, str, str]] = set()
     for number, item in enumerate(rounds.rounds):
         what = ""
-        if (key := (item.round, item.side, item.route)) in seen:
-            what = f"round {item.round}, {item.side}, route {item.route} stands there twice"
+        if (key := (item.round, item.side, item.route, item.vantage)) in seen:
+            seen_by = " of the server" if item.vantage == "server" else ""
+            what = f"round {item.round}, {item.side}, route {item.route}{seen_by} stands there twice"
         elif item.errors > item.requests:
             what = f"{item.errors} errors of {item.requests} requests"
         if what:

@@ -50,12 +50,12 @@ def test_margins_from_the_command_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"side": "left"}, r"rounds\.json:13: rounds\[1\]\.side: Input should be 'source' or 'target'"),
-        ({"p99_ms": -1.0}, r"rounds\.json:13: rounds\[1\]\.p99_ms: .*greater than 0"),
-        ({"p99_ms": "60"}, r"rounds\.json:13: rounds\[1\]\.p99_ms: "),
-        ({"errors": 6000}, r"rounds\.json:13: rounds\[1\]: 6000 errors of 5000 requests"),
-        ({"side": "source"}, r"rounds\.json:13: rounds\[1\]: round 1, source, route \* stands there twice"),
-        ({"route": ""}, r"rounds\.json:13: rounds\[1\]\.route"),
+        ({"side": "left"}, r"rounds\.json:14: rounds\[1\]\.side: Input should be 'source' or 'target'"),
+        ({"p99_ms": -1.0}, r"rounds\.json:14: rounds\[1\]\.p99_ms: .*greater than 0"),
+        ({"p99_ms": "60"}, r"rounds\.json:14: rounds\[1\]\.p99_ms: "),
+        ({"errors": 6000}, r"rounds\.json:14: rounds\[1\]: 6000 errors of 5000 requests"),
+        ({"side": "source"}, r"rounds\.json:14: rounds\[1\]: round 1, source, route \* stands there twice"),
+        ({"route": ""}, r"rounds\.json:14: rounds\[1\]\.route"),
     ],
 )
 def test_a_wrong_item_is_told_with_its_line(tmp_path: Path, change: dict[str, Any], what: str) -> None:
