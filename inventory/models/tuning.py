@@ -151,10 +151,13 @@ class LinkSetting(Law):
 
     `ring-rx`, `ring-tx` and `channels-combined` have a floor, and get at most what the hardware has;
     `feature-NAME` is exactly on or off, NAME as `ethtool -k` shows it; `rps-cpus` is exactly `spread` (every
-    processor, where there are fewer receive queues than processors) or `off`.
+    processor, where there are fewer receive queues than processors) or `off`; `irq-affinity` is exactly
+    `spread` (each queue's interrupts on one processor, in turn, where several queues are and no irqbalance).
     """
 
-    name: str = Field(pattern=r"^(ring-rx|ring-tx|channels-combined|rps-cpus|feature-[a-z0-9-]{2,40})$")
+    name: str = Field(
+        pattern=r"^(ring-[rt]x|channels-combined|rps-cpus|irq-affinity|feature-[a-z0-9-]{2,40})$"
+    )
 
     @property
     def identity(self) -> str:
@@ -163,7 +166,7 @@ class LinkSetting(Law):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        allowed = {"rps-cpus": ("spread", "off")}.get(self.name, ("on", "off"))
+        allowed = {"rps-cpus": ("spread", "off"), "irq-affinity": ("spread",)}.get(self.name, ("on", "off"))
         if self.name.startswith(("ring", "channels")):
             if self.floor is None:
                 raise ValueError(f"{self.name} has a floor, no exact value")

@@ -11,7 +11,7 @@ from tasks.facts.asked import Asked
 
 PATH = "/var/lib/safe-harbor/before/settings.json"
 SCHEMA = "safe-harbor/before/v1"
-KINDS = ("file", "symlink", "sysctl", "parameter", "module", "interface")
+KINDS = ("file", "symlink", "sysctl", "parameter", "module", "interface", "interrupts")
 
 
 @dataclass(frozen=True)

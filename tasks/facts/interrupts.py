@@ -1,4 +1,4 @@
-"""A network card's interrupts: which processors serve them, and how many came so far."""
+"""A network card's interrupts: which processors may and do serve them, and how many came so far."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ for folder in "$device/msi_irqs" "$(readlink -f "$device")/../msi_irqs"; do
   [ -d "$folder" ] && break
 done
 for irq in $(ls "$folder" 2>/dev/null); do
-  for file in "/proc/irq/$irq/effective_affinity_list" "/proc/irq/$irq/smp_affinity_list"; do
-    [ -r "$file" ] && break
-  done
+  file=/proc/irq/$irq/smp_affinity_list
   [ -r "$file" ] || continue
+  allowed=$(cat "$file") served=$(cat "/proc/irq/$irq/effective_affinity_list" 2>/dev/null)
+  access=ro  # root passes over a missing mode bit, by which the kernel shows what it keeps to itself
+  case $(stat -c %A "$file") in ??w*) [ -w "$file" ] && access=rw ;; esac
   row=$(grep "^ *$irq:" /proc/interrupts)
   count=$(echo "$row" | awk '{for (n = 2; $n ~ /^[0-9]+$/; n++) sum += $n} END {print sum + 0}')
-  printf '%s\\t%s\\t%s\\t%s\\n' "$irq" "$(cat "$file")" "$count" "${row##* }"
+  printf '%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$irq" "${served:-$allowed}" "$count" "${row##* }" \\
+    "$allowed" $access
 done
 exit 0
 """
@@ -30,12 +32,17 @@ exit 0
 
 @dataclass(frozen=True)
 class Interrupt:
-    """`processors` as the kernel lists them (`0`, `0-3,7`); `name` is the driver's."""
+    """`processors` serve it, of the `allowed` ones, both as the kernel lists them (`0`, `0-3,7`).
+
+    `name` is the driver's, empty where it has not asked for it yet; `settable`: `allowed` may change.
+    """
 
     number: int
     processors: str
     count: int
     name: str
+    allowed: str
+    settable: bool
 
 
 def command(interface: str) -> Shellable:
@@ -45,9 +52,10 @@ def command(interface: str) -> Shellable:
 
 def parse(output: str) -> Sequence[Interrupt]:
     """Raises ValueError where a line is no interrupt's."""
-    rows = (fields(line, 4) for line in output.splitlines())
+    rows = (fields(line, 6) for line in output.splitlines())
     return tuple(
-        Interrupt(int(number), processors, int(count), name) for number, processors, count, name in rows
+        Interrupt(int(number), processors, int(count), name, allowed, access == "rw")
+        for number, processors, count, name, allowed, access in rows
     )
 
 

@@ -250,11 +250,18 @@ SETTINGS: tuple[Phase, ...] = (
     Phase("sysctl", "kernel profile", _all, settings.sysctl_asked, _each(_all, settings.sysctl_plan)),
     Phase("limits", "limits", _all, settings.limits_asked, _each(_all, settings.limits_plan)),
     Phase("links", "underlay interface", _all, settings.links_asked, _each(_all, settings.links_plan)),
+    Phase(
+        "interrupts",
+        "interrupts of its card",
+        _all,
+        settings.interrupts_asked,
+        _each(_all, settings.interrupts_plan),
+    ),
 )
 PHASES: tuple[Phase, ...] = (
-    *SETTINGS[:-1],
+    *SETTINGS[:3],
     Phase("packages", "Debian packages", _all, _packages_asked, _each(_all, _packages)),
-    *SETTINGS[-1:],  # ethtool is one of the packages
+    *SETTINGS[3:],  # ethtool is one of the packages; with its channels come interrupts
     Phase("programs", "programs of the cluster", _all, _programs_asked, _each(_all, _programs)),
     Phase("containerd", "containerd", _all, _containerd_asked, _each(_all, _containerd)),
     Phase("images", "images of the control plane", _all, _images_asked, _each(_all, _images)),

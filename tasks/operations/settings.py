@@ -20,14 +20,16 @@ from tasks.facts import (
     link_settings,
     memory,
     module_parameters,
+    units,
 )
+from tasks.facts import interrupts as interrupt_facts
 from tasks.facts import modules as module_facts
 from tasks.facts import sysctl as sysctl_facts
 from tasks.facts.asked import Asked, FactUnreadable
 from tasks.facts.before import Record, Was
 from tasks.facts.capabilities import CAP_SYS_RESOURCE
 from tasks.facts.gather import Facts
-from tasks.operations import before, limits, links, module_options, modules, sysctl
+from tasks.operations import before, interrupts, limits, links, module_options, modules, sysctl
 from tasks.operations.before import Noted, file_changes, recorded
 
 Questions = tuple[Asked[Any], ...]
@@ -123,15 +125,37 @@ def links_plan(subject: Subject, node: Node, facts: Facts) -> list[Change]:
     return recorded(node.name, facts.of(record), noted)
 
 
+def interrupts_asked(subject: Subject, node: Node) -> Questions:
+    """The card's interrupts and address, and who else sets them."""
+    common = (contents.ask(interrupts.PATHS), memory.ask(), record_facts.ask())
+    if interrupts.setting_of(subject.profile) is None:
+        return common
+    link = link_settings.ask(node.interface)
+    return (*common, link, interrupt_facts.ask(node.interface), units.ask((interrupts.BALANCER,)))
+
+
+def interrupts_plan(subject: Subject, node: Node, facts: Facts) -> list[Change]:
+    """The interrupts of the underlay's card."""
+    files, size, record, *card = interrupts_asked(subject, node)
+    there, mac, found, wish = facts.of(files), "", (), None
+    if card:
+        link, interrupts_now, balancer = card
+        mac, found = facts.of(link).mac, facts.of(interrupts_now)
+        balanced = facts.of(balancer)[interrupts.BALANCER].running
+        wish = interrupts.target(found, facts.of(size).processors, balanced=balanced)
+    noted = interrupts.plan(node.name, subject.profile, node.interface, mac, found, there, wish)
+    return recorded(node.name, facts.of(record), noted)
+
+
 def asked(subject: Subject, node: Node) -> Questions:
     """The questions of all the phases, each once."""
-    parts = (modules_asked, sysctl_asked, limits_asked, links_asked)
+    parts = (modules_asked, sysctl_asked, limits_asked, links_asked, interrupts_asked)
     return tuple({each.command.render(): each for part in parts for each in part(subject, node)}.values())
 
 
 def differing(subject: Subject, node: Node, facts: Facts) -> list[Change]:
     """What all the phases would change on this node, as it is now."""
-    plans = (modules_plan, sysctl_plan, limits_plan, links_plan)
+    plans = (modules_plan, sysctl_plan, limits_plan, links_plan, interrupts_plan)
     changes = [change for plan in plans for change in plan(subject, node, facts)]
     return [change for change in changes if not change.subject.startswith("record ")]
 
@@ -156,7 +180,7 @@ def out_of_reach(subject: Subject, node: Node, facts: Facts) -> list[str]:
     if CAP_SYS_RESOURCE not in facts.of(able):
         found += [f"{law.identity}: limits cannot be raised" for law in (*profile.limits, *profile.units)]
     for law in profile.links if link else ():
-        if links.now(facts.of(link[0]), law.name) is None:
+        if law.name != interrupts.NAME and links.now(facts.of(link[0]), law.name) is None:
             found.append(f"{node.interface} has no {law.name} that can be set")
     return found
 
@@ -169,13 +193,20 @@ def undo_asked(record: Record) -> Questions:
         module_facts.ask([was.name for was in record.of("module")]),
         contents.ask([was.name for was in record.of("file", "symlink")]),
         *(link_settings.ask(name) for name in _interfaces(record)),
+        *(interrupt_facts.ask(was.name) for was in record.of("interrupts")),
     )
 
 
 def undo_plan(host: str, record: Record, facts: Facts) -> list[Change]:
     """Back to what is recorded: live values, then files, then modules; the record goes last."""
-    live, parameters, states, files, *asked_links = undo_asked(record)
-    changes = [each for link in asked_links for each in links.restore(host, record, facts.of(link))]
+    live, parameters, states, files, *others = undo_asked(record)
+    asked_links, served = others[: len(_interfaces(record))], others[len(_interfaces(record)) :]
+    changes = [
+        change
+        for was, question in zip(record.of("interrupts"), served, strict=True)
+        for change in interrupts.restore(host, record, was.name, facts.of(question))
+    ]
+    changes += [each for link in asked_links for each in links.restore(host, record, facts.of(link))]
     changes += sysctl.restore(host, record, facts.of(live))
     changes += module_options.restore(host, record, facts.of(parameters))
     changes += before.restore_files(host, record, facts.of(files))

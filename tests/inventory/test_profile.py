@@ -122,7 +122,7 @@ def test_a_child_replaces_in_place_adds_at_the_end_and_drops(tmp_path: Path) -> 
     assert child.modules == ("br_netfilter", "nf_conntrack", "wireguard", "overlay")
     assert child.keys == (*(key for key in web.keys if key != "net.core.somaxconn"), "net.new")
     assert child.sysctls[0].exact == "0"
-    assert [each.name for each in child.links] == ["rps-cpus", "channels-combined"]
+    assert [each.name for each in child.links] == ["rps-cpus", "channels-combined", "irq-affinity"]
     assert child.limits == web.limits
 
 

@@ -42,6 +42,8 @@ class Machine:
     modules: dict[str, State] = field(default_factory=dict)
     sized: dict[str, tuple[int, int]] = field(default_factory=dict)
     rps: list[str] = field(default_factory=list)
+    interrupts: dict[str, str] = field(default_factory=dict)
+    balanced: bool = False
     capable: bool = True
     tool: bool = True
     memory_kib: int = 8 << 20
@@ -61,6 +63,7 @@ class Machine:
             "modules": dict(self.modules),
             "sized": dict(self.sized),
             "rps": list(self.rps),
+            "interrupts": dict(self.interrupts),
         }
 
     def value(self, key: str, held: dict[str, tuple[str, bool]]) -> str | None:
@@ -76,6 +79,7 @@ class Machine:
 
     def _answer(self, asked: Asked[Any]) -> str:
         names = [str(word) for word in getattr(asked.command, "arguments", ())]
+        names = names or [str(word) for word in getattr(asked.command, "words", ())]
         match asked.subject:
             case "sysctl":
                 return "".join(self._setting(name, self.sysctls) for name in names)
@@ -97,6 +101,17 @@ class Machine:
                 return f"CapBnd:\t{(1 << 24) if self.capable else 0:016x}\n"
             case "settings of eth0":
                 return self._link()
+            case "interrupts of eth0":
+                return "".join(
+                    f"{40 + number}\t0\t7\t{name}\t{allowed}\trw\n"
+                    for number, (name, allowed) in enumerate(self.interrupts.items())
+                )
+            case "systemd units":
+                state = "active" if self.balanced else "inactive"
+                return (
+                    f"Id={names[-1]}\nLoadState=loaded\nActiveState={state}\nSubState=running\n"
+                    "UnitFileState=enabled\nNeedDaemonReload=no\nNRestarts=0\n"
+                )
             case "the record of what was there before":
                 record = self.files.get(RECORD)
                 return f"{self.boot}\n" + (record.data.decode() if record else "")
@@ -186,6 +201,8 @@ class Machine:
                 self._set(self.parameters, name, value)
             case ["eth0", mask] if "rps_cpus" in program:
                 self.rps = [mask for _ in self.rps]
+            case [*pairs] if "/proc/irq/" in program:
+                self.interrupts |= dict(pair.split("=") for pair in pairs)
             case [name] if "modprobe -r" in program:
                 self.modules[name] = State.LOADABLE
             case [target, path] if "ln -s" in program:

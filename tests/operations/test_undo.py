@@ -16,7 +16,7 @@ from tasks.facts import before as record_facts
 from tasks.facts.asked import FactUnreadable
 from tasks.facts.before import PATH as RECORD
 from tasks.facts.modules import State
-from tasks.operations import limits, links, module_options, modules, sysctl
+from tasks.operations import interrupts, limits, links, module_options, modules, sysctl
 from tests.operations.machine import File, Machine, prepare, undo
 from tests.operations.places import preparation
 
@@ -24,7 +24,7 @@ PROFILES = {name: load_profile(name) for name in known_profiles()}
 READY = {name: replace(preparation(), profile=profile) for name, profile in PROFILES.items()}
 NODE = preparation().site.target.nodes[0]
 WIDEST = PROFILES["large"]
-PATHS = (modules.PATH, module_options.PATH, sysctl.PATH, links.PATH, *limits.paths(WIDEST))
+PATHS = (modules.PATH, module_options.PATH, sysctl.PATH, links.PATH, *limits.paths(WIDEST), *interrupts.PATHS)
 AFFORDABLE = settings(max_examples=60, deadline=None)
 NAMES = st.sampled_from(sorted(PROFILES))
 
@@ -67,6 +67,12 @@ def machines(draw: st.DrawFn) -> Machine:
         )
     )
     machine.rps = ["0"] * draw(st.integers(0, 3))
+    queues = draw(st.integers(0, 4))
+    places = st.sampled_from(["0", "0-1", "3"])
+    machine.interrupts = {
+        f"virtio0-{way}.{number}": draw(places) for number in range(queues) for way in ("input", "output")
+    }
+    machine.balanced = draw(st.booleans())
     return machine
 
 

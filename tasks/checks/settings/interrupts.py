@@ -31,7 +31,8 @@ def judge(found: Sequence[Interrupt], processors: int, *, balanced: bool) -> Jud
         if balanced:
             return Judged(Verdict.PASS, f"{said}; irqbalance runs and moves them under load")
         remedy = (
-            "apt-get install irqbalance, or write other processors into /proc/irq/NUMBER/smp_affinity_list"
+            "name irq-affinity (exact: spread) among the links of the profile and run prepare, or "
+            "apt-get install irqbalance"
         )
         return Judged(Verdict.WARN, f"all on processor {places[0]} of {processors}: {said}", remedy)
     return Judged(Verdict.PASS, said)

@@ -9,12 +9,16 @@ from tasks.checks.settings.interrupts import judge
 from tasks.facts.interrupts import Interrupt, parse
 
 # Two queues of a virtio card, both on processor 0, and the interrupt of its configuration, which never came.
-RECORDED = "37\t1\t0\tvirtio2-config\n38\t0\t120\tvirtio2-input.0\n39\t0\t80\tvirtio2-output.0\n"
+RECORDED = (
+    "37\t1\t0\tvirtio2-config\t0-3\trw\n"
+    "38\t0\t120\tvirtio2-input.0\t0-3\trw\n"
+    "39\t0\t80\tvirtio2-output.0\t0\trw\n"
+)
 
 
 def test_all_on_one_processor_is_a_warning_unless_something_balances_them() -> None:
     found = parse(RECORDED)
-    assert found[1] == Interrupt(38, "0", 120, "virtio2-input.0")
+    assert found[1] == Interrupt(38, "0", 120, "virtio2-input.0", "0-3", True)
     said = judge(found, 4, balanced=False)
     assert (said.verdict, bool(said.remedy)) == (Verdict.WARN, True)
     assert said.observed == "all on processor 0 of 4: virtio2-input.0 on 0, virtio2-output.0 on 0"
