@@ -1,4 +1,4 @@
-"""What a kubelet tells of the machine beneath it: the kernel's tasks, and how full and busy the disk is.
+"""What a kubelet tells of the machine beneath it: the kernel's tasks and threads, the disk's state and use.
 
 Two of its pages have parts of it, and either may be missing: /stats/summary can fail as a whole, as where
 kubelet does not find the device of its root file system (a container).
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 SUMMARY, CADVISOR = "stats/summary", "metrics/cadvisor"
 _LINE = re.compile(r'^container_fs_(\w+)\{([^}]*\bid="/"[^}]*)\} (\S+)', re.MULTILINE)
+_PROCESSES = re.compile(r'^container_processes\{[^}]*\bid="/"[^}]*\} (\d+)', re.MULTILINE)
 _DEVICE = re.compile(r'device="(/dev/[^"]+)"')
 
 
@@ -29,6 +30,15 @@ class Disk:
 def parse_tasks(text: str) -> int:
     """All tasks of the kernel (/proc/loadavg), of /stats/summary. Raises ValueError, KeyError, TypeError."""
     return int(json.loads(text)["node"]["rlimit"]["curproc"])
+
+
+def parse_processes(text: str) -> int | None:
+    """Processes in the root cgroup itself, of /metrics/cadvisor; None where it does not tell.
+
+    A kernel's own threads stand there and cannot leave it: on a machine that has one they are 50 and more.
+    """
+    found = _PROCESSES.search(text)
+    return int(found[1]) if found else None
 
 
 def parse_disk(text: str) -> Disk | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,11 @@ def node(name: str, **status: Any) -> dict[str, Any]:
     return {
         "kind": "Node",
         "metadata": {"name": name},
-        "status": {"nodeInfo": info | status.get("info", {}), "conditions": status.get("conditions", ready)},
+        "status": {
+            "nodeInfo": info | status.get("info", {}),
+            "conditions": status.get("conditions", ready),
+            "capacity": status.get("capacity", {"cpu": "2", "ephemeral-storage": "50Gi"}),
+        },
     }
 
 
@@ -107,6 +112,52 @@ def test_a_proxy_that_nobody_can_ask_is_no_data() -> None:
     kube = Api({})
     kube.put(node("n1"))
     assert found(proxy_mode.CHECK, kube)["n1"].verdict is Verdict.NODATA
+
+
+RECORDED = Path(__file__).parents[2] / "data" / "cluster"
+
+
+def container(name: str, release: str = "v1.37.1") -> tuple[dict[str, Any], str]:
+    """A node of the rehearsal's source: what its kubelet said of it (recorded), and its Node object."""
+    page = (RECORDED / f"cadvisor.{name}.nspawn.txt").read_text()
+    capacity = {"cpu": "2", "memory": "24684084Ki", "pods": "110"}
+    return node(name, capacity=capacity, info={"kubeletVersion": release}), page
+
+
+def test_containers_show_by_missing_threads_and_an_uncounted_disk() -> None:
+    """Where kubelet's summary fails and its disk has no name, as on a machine with cgroup version 1."""
+    nodes, pages = zip(*(container(name) for name in ("t-aws-1", "t-aws-2")), strict=True)
+    kube = Api(
+        {
+            (each["metadata"]["name"], "metrics/cadvisor"): page
+            for each, page in zip(nodes, pages, strict=True)
+        }
+    )
+    kube.put(*nodes)
+    two = found(shared_kernel.CHECK, kube)
+    assert {finding.verdict for finding in two.values()} == {Verdict.FAIL}
+    assert "its root cgroup holds 16 processes" in two["t-aws-1"].observed
+    assert "told to count no disk" in two["t-aws-1"].observed
+
+
+def test_a_kubelet_older_than_the_counting_of_disks_gives_one_sign_only() -> None:
+    old, page = container("t-aws-1", release="v1.7.16")
+    kube = Api({("t-aws-1", "metrics/cadvisor"): page})
+    kube.put(old)
+    assert found(shared_kernel.CHECK, kube)["t-aws-1"].verdict is Verdict.WARN
+
+
+def test_a_kernels_threads_are_no_sign() -> None:
+    threads = (
+        'container_processes{container="",id="/",image="",name="",namespace="",pod=""} 89 1795465343427\n'
+    )
+    assert kernels({"a": (summary(300), DISK + threads)})["a"].verdict is Verdict.PASS
+
+
+def test_a_kubelet_in_a_user_namespace_is_certain() -> None:
+    kube = Api({})
+    kube.put(node("a", info={"runningInUserNamespace": True}))
+    assert found(shared_kernel.CHECK, kube)["a"].verdict is Verdict.FAIL
 
 
 def kernels(pages: dict[str, tuple[Any, Any]], **info: dict[str, str]) -> dict[str, Finding]:
