@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from flows.cli.exits import answering
+from flows.cli.root import app
 from rehearsal import site, teardown
 from rehearsal.cluster_source import onlooker_kubeconfig
 from rehearsal.plan import Plan
@@ -52,6 +54,35 @@ def test_the_lead_may_do_all_and_the_onlooker_nothing(plan: Plan) -> None:
     refused = kubectl(plan, onlooker_kubeconfig(plan), "get", "pods", "--all-namespaces")
     assert refused.returncode == 1
     assert 'User "onlooker" cannot list resource "pods"' in refused.stderr
+
+
+def test_the_doctor_finds_what_the_article_complains_about(
+    plan: Plan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the source's kubeconfig alone, and over SSH at the bare machines of the target."""
+    file = plan.site / "site.yaml"
+    load = file.read_bytes()
+    capture = plan.capture
+    capture.touch()  # the rehearsal records it later; a site file is refused without it
+    code = answering(app, ["doctor", str(file), "--json"])
+    document = json.loads(capsys.readouterr().out)
+    found = {(f["side"], f["code"], f["subject"]): f for f in document["findings"]}
+    for machine in plan.aws_nodes:
+        proxy = found["source", "CLU-PROXY", machine.name]
+        assert (proxy["verdict"], proxy["observed"]) == ("fail", "kube-proxy says userspace")
+        assert "--proxy-mode=iptables" in proxy["remedy"]
+        kernel = found["source", "CLU-KERNEL", machine.name]
+        assert kernel["verdict"] == "fail"
+        assert (
+            "too few for a kernel's own threads; its kubelet is told to count no disk" in kernel["observed"]
+        )
+    for machine in plan.oslo_nodes:
+        virt = found["target", "ADM-VIRT", machine.name]
+        assert (virt["verdict"], virt["waived_by"]) == ("fail", "The rehearsal")
+    assert code == 1
+    assert document["seconds"] < 30
+    assert file.read_bytes() == load
+    assert not (plan.state / "out" / "ledger").exists()
 
 
 def test_the_shop_answers_through_the_link_and_its_delay(plan: Plan) -> None:
