@@ -1,4 +1,4 @@
-"""ansible-core and pyinfra, pinned, in an environment of their own under build/."""
+"""ansible-core, pyinfra and Locust, pinned, in an environment of their own under build/."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def install() -> Path:
     """The folder of their programs; installed where it is not, pinned by hash in peers.lock."""
     stamp = HOME / "installed.lock"
     if not stamp.exists() or stamp.read_bytes() != LOCK.read_bytes():
-        sys.stderr.write(f"installing ansible-core and pyinfra into {HOME}\n")
+        sys.stderr.write(f"installing the peers into {HOME}\n")
         venv.create(HOME, with_pip=True, clear=True)
         pip = (HOME / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         subprocess.run([*pip, "--require-hashes", "--requirement", LOCK], check=True)
