@@ -6,10 +6,10 @@ from pathlib import Path
 
 from cyclopts import App
 
-from flows.cli.answers import summary, verdict_lines
+from flows.cli.answers import verdict_lines
 from flows.cli.exits import Exit, NotAPass, print_json
+from flows.cli.replay_run import replay_run
 from flows.cli.stages import NO_OPTIONS, Common, Site, run_stage
-from flows.cli.terminal import progress_bar
 from inventory.errors import BadInput
 
 _REPLAY = """Replay real traffic: against both sides of a site, or one URL.
@@ -48,72 +48,6 @@ def judge_site(site: Site, options: Common = NO_OPTIONS) -> int:
     Example: safe-harbor judge oslo
     """
     return run_stage("gate", site, options)
-
-
-def replay_run(
-    *,
-    capture: Path,
-    target: str,
-    out: Path,
-    rate: float | None = None,
-    speed: float | None = None,
-    duration: float | None = None,
-    connections: int = 64,
-    allow: tuple[str, ...] = (),
-    max_bad: int = 0,
-    json: bool = False,
-) -> int:
-    """Replay a capture against one URL; only loopback and allowed addresses are loaded.
-
-    Example: safe-harbor replay run --capture access.log --target http://127.0.0.1:8080 --rate 500 --out r
-
-    Parameters
-    ----------
-    capture
-        An access log in combined format, plain or .gz.
-    target
-        The base URL to load.
-    out
-        The folder for result.json and the histograms.
-    rate
-        Requests per second, at a fixed pace.
-    speed
-        The capture's own timing, times this factor.
-    duration
-        Seconds after which the schedule ends.
-    connections
-        The most connections to open.
-    allow
-        An address that may be loaded, beside loopback.
-    max_bad
-        How many broken lines of the capture are tolerated.
-    json
-        Print result.json on stdout.
-    """
-    from tasks.replay.run import Options
-    from tasks.replay.run import replay_run as replay_capture
-
-    if (rate is None) == (speed is None):
-        raise BadInput("give either --rate RPS or --speed FACTOR")
-    with progress_bar(f"replaying {capture.name}") as told:
-        result = replay_capture(
-            capture,
-            target,
-            out,
-            rate_rps=rate,
-            speed=speed,
-            duration_s=duration,
-            max_bad=max_bad,
-            options=Options(connections=connections, allow=allow),
-            on_progress=told,
-        )
-    if json:
-        print_json(result.result)
-    else:
-        print(summary(result.result, out))  # noqa: T201 - the answer of the command
-    if result.interrupted:
-        return Exit.INTERRUPTED
-    return Exit.DONE if result.valid else Exit.NOT_A_PASS
 
 
 def judge_latency(rounds: Path, *, margin: tuple[str, ...] = (), json: bool = False) -> int:

@@ -1,30 +1,28 @@
-"""Reads a capture: an access log, plain or gzip, line by line.
+"""Reads a capture of any known format, plain, gzip or zstd, entry by entry.
 
-Memory is bounded by 14 bytes a replayable line and one entry a distinct target; the file itself is never
-held. Lines need not be in order of time. Log times are whole seconds, so the requests of one second are
-spread evenly over it, in the order of the log; replaying them all at the full second would be a burst
-that the shop's customers never made.
+Memory is bounded by 14 bytes a replayable entry and one object a distinct request; the file itself is never
+held, and entries need not be in order of time: the arrays are sorted. Times of whole seconds (most logs have
+no others) are spread evenly over their second, in the order of the log; replaying them all at the full second
+would be a burst that the shop's customers never made.
 """
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from array import array
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 
 from inventory.errors import BadInput
-from tasks.replay.logline import BrokenLine, LineParser
+from tasks.replay.formats.catalog import named, recognised
+from tasks.replay.formats.entry import BrokenLine, Entry, Format, Headers
+from tasks.replay.formats.opened import HEAD_BYTES, opened
 from tasks.replay.routes import keep_common, route_of
+from tasks.replay.selection import Request, Selection, Selector
 
-MAX_LINE_BYTES = 64 * 1024  # nginx itself takes no request line above 32 KiB by default
 MAX_TARGETS = 2_000_000
+MAX_BODY_BYTES = 256 * 1024 * 1024  # of all distinct requests together
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +32,18 @@ class Target:
     method: str
     path: str  # with its query
     route: str
+    headers: Headers = ()
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
 class Capture:
-    """The replayable lines of a log, in order of time; arrays have one item a line.
+    """The replayable entries of a capture, in order of time; arrays have one item an entry.
 
-    `at_s` seconds since the first line, `target` index into `targets`, `status` what the log says was
-    answered, `skipped_before` how many lines that cannot be replayed stand before it (the last item, one
-    more than there are lines, is their total).
+    `at_s` seconds since the first entry, `target` index into `targets`, `status` what was answered then (0:
+    not told), `skipped_before` how many entries that are not replayed stand before it (the last item, one
+    more than there are entries, is their total). `timed` is false where the format has no times: `at_s` then
+    is no more than an order.
     """
 
     file: str
@@ -52,101 +53,111 @@ class Capture:
     status: array[int]
     skipped_before: array[int]
     bad_lines: int
+    form: str = "combined"
+    timed: bool = True
 
     @property
     def skipped(self) -> int:
-        """Lines of the log that are not replayed: another method than GET or HEAD, or no HTTP."""
+        """Entries that are not replayed: another method, no HTTP, or not of the selection."""
         return self.skipped_before[-1]
+
+    @property
+    def longest_gap_s(self) -> float:
+        """The longest pause between two entries; a jump of the clock that wrote them looks so."""
+        return float(np.diff(np.frombuffer(self.at_s), prepend=0.0).max())
 
     def __len__(self) -> int:
         return len(self.at_s)
 
 
-def read_capture(path: Path, max_bad: int = 0) -> Capture:
-    """Raises BadInput (file:line) for a broken line beyond `max_bad` of them, an empty or unreadable file."""
-    parser = LineParser()
-    index: dict[tuple[str, str], int] = {}
-    at_s, target, status, skipped_at = array("d"), array("I"), array("H"), array("d")
-    bad = 0
-    for number, line in _lines(path):
-        if not line.strip():
-            continue
-        try:
-            if len(line) > MAX_LINE_BYTES:
-                raise BrokenLine(f"the line is longer than {MAX_LINE_BYTES} bytes")
-            parsed = parser.parse(line)
-        except BrokenLine as error:
-            bad += 1
-            if bad > max_bad:
-                allowed = f"; {max_bad} broken lines are allowed by --max-bad" if max_bad else ""
-                raise BadInput(f"{error}{allowed}", path, number) from error
-            continue
-        if parsed.target is None:
-            skipped_at.append(parsed.at_s)
-            continue
-        key = (parsed.method, parsed.target)
-        if key not in index and len(index) >= MAX_TARGETS:
-            raise BadInput(f"more than {MAX_TARGETS} distinct requests; split the capture", path, number)
-        target.append(index.setdefault(key, len(index)))
-        at_s.append(parsed.at_s)
-        status.append(parsed.status)
-    if not at_s:
-        rest = f" ({len(skipped_at)} lines with other methods)" if skipped_at else ""
+@dataclass
+class _Rows:
+    """What has been read so far, in the order of the file."""
+
+    index: dict[Request, int] = field(default_factory=dict)
+    at_s: array[float] = field(default_factory=lambda: array("d"))
+    target: array[int] = field(default_factory=lambda: array("I"))
+    status: array[int] = field(default_factory=lambda: array("H"))
+    skipped_at_s: array[float] = field(default_factory=lambda: array("d"))
+    bad: int = 0
+    body_bytes: int = 0
+
+    def add(self, entry: Entry, request: Request | None) -> None:
+        """Raises ValueError where there are more distinct requests than fit."""
+        if request is None:
+            self.skipped_at_s.append(entry.at_s)
+            return
+        known = len(self.index)
+        number = self.index.setdefault(request, known)
+        if number == known:
+            self.body_bytes += len(request.body)
+            if known >= MAX_TARGETS or self.body_bytes > MAX_BODY_BYTES:
+                raise ValueError(
+                    f"more than {MAX_TARGETS} distinct requests, or {MAX_BODY_BYTES} bytes in their bodies; "
+                    "split the capture"
+                )
+        self.target.append(number)
+        self.at_s.append(entry.at_s)
+        self.status.append(entry.status)
+
+
+def read_capture(path: Path, max_bad: int = 0, selection: Selection | None = None, form: str = "") -> Capture:
+    """Without `form`, the content tells the format.
+
+    Raises BadInput (file:line) for a broken entry beyond `max_bad` of them, an empty or unreadable file.
+    """
+    rows, selector = _Rows(), Selector(selection or Selection())
+    with opened(path) as stream:
+        of = named(form) if form else recognised(stream.peek(HEAD_BYTES))
+        for number, entry in of.entries(stream):
+            if isinstance(entry, BrokenLine):
+                rows.bad += 1
+                if rows.bad > max_bad:
+                    allowed = f"; {max_bad} broken lines are allowed by --max-bad" if max_bad else ""
+                    raise BadInput(f"{entry}{allowed}", path, number)
+                continue
+            try:
+                rows.add(entry, selector.pick(entry))
+            except ValueError as error:
+                raise BadInput(str(error), path, number) from error
+    if not rows.at_s:
+        skipped = len(rows.skipped_at_s)
+        rest = f" ({skipped} lines with other methods or left out)" if skipped else ""
         raise BadInput(f"no line of the capture can be replayed{rest}; GET and HEAD are", path)
-    return _sorted(path, list(index), at_s, target, status, skipped_at, bad)
+    return _sorted(path, rows, of)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    number = 0
-    try:
-        with closing(_opened(path)) as stream:
-            while line := stream.readline(MAX_LINE_BYTES + 2):
-                number += 1
-                while not line.endswith(b"\n") and (more := stream.readline(MAX_LINE_BYTES)):
-                    line = line[: MAX_LINE_BYTES + 2] + more[-1:]  # too long: only its end matters
-                yield number, line.rstrip(b"\r\n") if len(line) <= MAX_LINE_BYTES + 2 else line
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BadInput(f"the gzip file is broken: {error}", path, number + 1) from error
-    except OSError as error:
-        raise BadInput(f"the capture cannot be read: {error.strerror or error}", path) from error
-
-
-def _opened(path: Path) -> BinaryIO:
-    with path.open("rb") as start:
-        packed = start.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
-
-
-def _sorted(
-    path: Path,
-    keys: list[tuple[str, str]],
-    at_s: array[float],
-    target: array[int],
-    status: array[int],
-    skipped_at: array[float],
-    bad: int,
-) -> Capture:
-    times = np.frombuffer(at_s, dtype=np.float64)
+def _sorted(path: Path, rows: _Rows, form: Format) -> Capture:
+    times = np.frombuffer(rows.at_s, dtype=np.float64)
     order = np.argsort(times, kind="stable")
-    spread = _spread(times[order])
-    skipped_before = np.searchsorted(
-        np.sort(np.frombuffer(skipped_at, dtype=np.float64)), times[order], "left"
-    )
-    which = np.frombuffer(target, dtype=np.uint32)[order]
-    counts = np.bincount(which, minlength=len(keys))
-    routes = keep_common([route_of(key[1]) for key in keys], counts.tolist())
+    times = times[order]
+    skipped_at_s = np.sort(np.frombuffer(rows.skipped_at_s, dtype=np.float64))
+    skipped_before = np.append(np.searchsorted(skipped_at_s, times, "left"), len(skipped_at_s))
+    which = np.frombuffer(rows.target, dtype=np.uint32)[order]
+    counts = np.bincount(which, minlength=len(rows.index))
+    routes = keep_common([route_of(request.path) for request in rows.index], counts.tolist())
     return Capture(
         file=str(path),
-        targets=tuple(Target(method, url, route) for (method, url), route in zip(keys, routes, strict=True)),
-        at_s=array("d", (spread - spread[0]).tobytes()),
+        targets=tuple(
+            Target(request.method, request.path, route, request.headers, request.body)
+            for request, route in zip(rows.index, routes, strict=True)
+        ),
+        at_s=array("d", _spread(times).tobytes()),
         target=array("I", which.tobytes()),
-        status=array("H", np.frombuffer(status, dtype=np.uint16)[order].tobytes()),
-        skipped_before=array("I", np.append(skipped_before, len(skipped_at)).astype(np.uint32).tobytes()),
-        bad_lines=bad,
+        status=array("H", np.frombuffer(rows.status, dtype=np.uint16)[order].tobytes()),
+        skipped_before=array("I", skipped_before.astype(np.uint32).tobytes()),
+        bad_lines=rows.bad,
+        form=form.name,
+        timed=form.timed,
     )
 
 
 def _spread(times: np.ndarray) -> np.ndarray:
-    """Sorted whole seconds -> the k-th of n requests in a second is k/n later."""
-    _, first, inverse, counts = np.unique(times, return_index=True, return_inverse=True, return_counts=True)
-    return np.asarray(times + (np.arange(len(times)) - first[inverse]) / counts[inverse], dtype=np.float64)
+    """Sorted times -> seconds since the first. Of whole seconds, the k-th of n in a second is k/n later."""
+    since = np.asarray(times - times[0], dtype=np.float64)
+    if np.any(times % 1.0):
+        return since
+    first = np.flatnonzero(np.diff(since, prepend=-1.0))
+    counts = np.diff(first, append=len(since))
+    within = np.arange(len(since)) - np.repeat(first, counts)
+    return np.asarray(since + within / np.repeat(counts, counts), dtype=np.float64)

@@ -61,6 +61,7 @@ class Engine:
         self.connect_error = ""
         self._due_s, self._wires, self._which = due_s, wires, which
         self._heads = frozenset(i for i, wire in enumerate(wires) if wire.startswith(b"HEAD "))
+        self._unsafe = frozenset(i for i, w in enumerate(wires) if not w.startswith((b"GET ", b"HEAD ")))
         self._address, self._limits, self._tls, self._server_name = address, limits, tls, server_name
         self._count = len(due_s)
         self._next = 0
@@ -233,8 +234,8 @@ class Engine:
     def retry(self, index: int) -> None:
         """A connection that had served before was lost with no byte of the answer: the server had closed it
         while the request was on its way. GET and HEAD are safe to send again, once, on a new connection,
-        as the idle ones may be as stale; the due time stays."""
-        if self.slots.retried[index]:
+        as the idle ones may be as stale; the due time stays. Others may have been done already."""
+        if self.slots.retried[index] or self._which[index] in self._unsafe:
             self.failed(index, Fault.RESET)
             return
         self.slots.retried[index] = 1

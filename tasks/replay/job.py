@@ -11,6 +11,7 @@ import numpy as np
 
 from tasks.replay.capture import Target
 from tasks.replay.plan import Plan
+from tasks.replay.selection import SAFE_METHODS
 from tasks.replay.target_url import Endpoint
 
 JOB_FILE, PLAN_FILE = "job.json", "plan.npz"
@@ -43,7 +44,7 @@ class Job:
         )
         plain = {
             "endpoint": asdict(self.endpoint),
-            "wires": [wire.decode("ascii") for wire in self.wires],
+            "wires": [wire.decode("latin-1") for wire in self.wires],
             "connections": self.connections,
             "timeout_s": self.timeout_s,
             "slo_ms": self.slo_ms,
@@ -59,7 +60,7 @@ class Job:
         with np.load(folder / PLAN_FILE, allow_pickle=False) as plan:
             return cls(
                 endpoint=Endpoint(**plain.pop("endpoint")),
-                wires=[wire.encode("ascii") for wire in plain.pop("wires")],
+                wires=[wire.encode("latin-1") for wire in plain.pop("wires")],
                 due_s=array("d", plan["due_s"].astype(np.float64).tobytes()),
                 target=array("I", plan["target"].astype(np.uint32).tobytes()),
                 expected_status=array("H", plan["expected_status"].astype(np.uint16).tobytes()),
@@ -73,5 +74,8 @@ def wires_of(plan: Plan, endpoint: Endpoint) -> list[bytes]:
 
 
 def _wire(target: Target, host: str) -> bytes:
-    start = f"{target.method} {target.path} HTTP/1.1\r\nHost: {host}\r\n"
-    return f"{start}User-Agent: {USER_AGENT}\r\nAccept: */*\r\n\r\n".encode("ascii")
+    fields = {"host": host, "user-agent": USER_AGENT, "accept": "*/*"} | dict(target.headers)
+    if target.body or target.method not in SAFE_METHODS:
+        fields["content-length"] = str(len(target.body))
+    lines = [f"{target.method} {target.path} HTTP/1.1", *(f"{k.title()}: {v}" for k, v in fields.items())]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + target.body

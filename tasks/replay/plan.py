@@ -70,6 +70,8 @@ def at_rate(
 def as_captured(capture: Capture, speed: float = 1.0, *, duration_s: float | None = None) -> Plan:
     """The capture's own timing, `speed` times as fast, once; cut off after `duration_s`. Raises BadInput."""
     _positive("speed", speed)
+    if not capture.timed:
+        raise BadInput(f"the format {capture.form} has no times; give a rate", capture.file)
     due = np.frombuffer(capture.at_s, dtype=np.float64) / speed
     if duration_s is not None:
         _positive("duration", duration_s)

@@ -24,6 +24,7 @@ from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job, wires_of
 from tasks.replay.plan import Plan, as_captured, at_rate
 from tasks.replay.records import Records
 from tasks.replay.routes import OVER_ALL
+from tasks.replay.selection import Selection
 from tasks.replay.target_url import Endpoint, endpoint_of, probe
 from tasks.replay.worker import raise_descriptor_limit, tls_context
 
@@ -79,6 +80,8 @@ def replay_run(
     speed: float | None = None,
     duration_s: float | None = None,
     max_bad: int = 0,
+    selection: Selection | None = None,
+    form: str = "",
     options: Options | None = None,
     on_progress: Progress = _silent,
 ) -> RunResult:
@@ -90,12 +93,19 @@ def replay_run(
         raise BadInput("give --rate or --speed, not both")
     options = options or Options()
     endpoint = endpoint_of(target, options.allow, options.connect_to)
-    read = read_capture(capture, max_bad)
+    read = read_capture(capture, max_bad, selection, form)
     if rate_rps is not None:
         plan = at_rate(read, rate_rps, duration_s=duration_s)
     else:
         plan = as_captured(read, 1.0 if speed is None else speed, duration_s=duration_s)
-    about = {"file": str(capture), "lines_bad": read.bad_lines, "lines": len(read) + read.skipped}
+    about = {
+        "file": str(capture),
+        "format": read.form,
+        "lines_bad": read.bad_lines,
+        "lines": len(read) + read.skipped,
+        "longest_gap_s": round(read.longest_gap_s, 3),
+        "selection": (selection or Selection()).told(),
+    }
     return run(plan, endpoint, out_dir, options, {"capture": about}, on_progress)
 
 

@@ -1,27 +1,85 @@
-"""Takes secrets out of what is replayed: a log's query strings hold signatures and tokens."""
+"""Takes secrets and persons out of what is replayed.
+
+Query parameters that carry a right (a token, a signature) are taken out, whole; Authorization and Cookie as
+well; in what remains, bodies included, tokens, e-mail addresses and national identity numbers are
+overwritten.
+Not everything that points to a person can be known by its form: a name or a street in a search stays.
+"""
 
 from __future__ import annotations
 
-# Names of query parameters that give a right to whoever has them; compared in lower case. The `x-amz-` and
-# `x-goog-` families are presigned URLs (AWS Signature V4, Google V4).
+import re
+
+from tasks.replay.national_id import is_national_id
+
+# Names of parameters and fields that give a right to whoever has them; compared in lower case, with `-` as
+# `_`. The `x-amz-` and `x-goog-` families are presigned URLs (AWS Signature V4, Google V4).
 # fmt: off
 SECRET_NAMES = frozenset({
-    "access_token", "api_key", "apikey", "auth", "authorization", "code", "id_token", "jwt", "key-pair-id",
-    "passwd", "password", "policy", "refresh_token", "secret", "session_token", "sig", "signature", "token",
+    "access_token", "api_key", "apikey", "auth", "authorization", "client_secret", "code", "csrf_token",
+    "id_token", "jsessionid", "jwt", "key_pair_id", "passwd", "password", "phpsessid", "policy",
+    "refresh_token", "secret", "session", "session_id", "session_token", "sessionid", "sid", "sig",
+    "signature", "token",
 })
 # fmt: on
-SECRET_PREFIXES = ("x-amz-", "x-goog-")
+SECRET_PREFIXES = ("x_amz_", "x_goog_")
+SECRET_HEADERS = frozenset(
+    {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token", "x-csrf-token"}
+)
+GONE = "scrubbed"
+# Not the `@2x.png` of a picture, nor the `@3.2.1` of a version.
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+(?:@|%40)(?!\dx\.)(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
+_EMAIL_AFTER = f"{GONE}@example.invalid"
+_TOKENS = re.compile(
+    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"  # a JSON web token
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"  # an AWS access key
+    r"|\bgh[pousr]_[A-Za-z0-9]{36,}|\bsk_live_[A-Za-z0-9]{16,}|\bxox[abprs]-[A-Za-z0-9-]{10,}"
+    r"|(?<=\bBearer )[A-Za-z0-9._~+/=-]{8,}"
+)
+# Digits after a percent-encoded byte (%22) begin anew; people write the number with a gap after the date.
+_ELEVEN = re.compile(r"(?:(?<=%[0-9A-Fa-f]{2})|(?<!\d))(\d{6})([ +]|%20)?(\d{5})(?!\d)")
+_PATH_PARAMETER = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?;]*", re.IGNORECASE)
+_JSON_FIELD = re.compile(r'"([A-Za-z0-9_-]{1,40})"(\s*:\s*)(?:"(?:[^"\\]|\\.)*"|[^\s",{}\[\]]+)')
 
 
 def scrubbed(target: str) -> str:
-    """The target without the query parameters that may be secrets."""
+    """A path and query."""
     path, question, query = target.partition("?")
+    path = scrubbed_text(_PATH_PARAMETER.sub("", path))
     if not question:
-        return target
-    kept = [pair for pair in query.split("&") if not _secret(pair.partition("=")[0])]
+        return path
+    kept = [scrubbed_text(pair) for pair in query.split("&") if not _secret(pair.partition("=")[0])]
     return f"{path}?{'&'.join(kept)}" if kept else path
 
 
+def scrubbed_body(body: bytes) -> bytes:
+    """A form, JSON or any other text; the fields stay, as a server wants them, their secret values do not."""
+    text = body.decode("latin-1")  # any bytes, one to one
+    if "=" in text and not text.lstrip().startswith(("{", "[", "<", "--")):
+        text = "&".join(_form_field(pair) for pair in text.split("&"))
+    return scrubbed_text(_JSON_FIELD.sub(_json_field, text)).encode("latin-1")
+
+
+def scrubbed_text(text: str) -> str:
+    """Without tokens, e-mail addresses and national identity numbers."""
+    if "@" in text or "%40" in text:
+        text = _EMAIL.sub(_EMAIL_AFTER, text)
+    return _ELEVEN.sub(_number, _TOKENS.sub(GONE, text))
+
+
+def _number(match: re.Match[str]) -> str:
+    return "0" * 11 if is_national_id(match[1] + match[3]) else match[0]
+
+
+def _form_field(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    return f"{name}={GONE}" if equals and _secret(name) else pair
+
+
+def _json_field(match: re.Match[str]) -> str:
+    return f'"{match[1]}"{match[2]}"{GONE}"' if _secret(match[1]) else match[0]
+
+
 def _secret(name: str) -> bool:
-    lower = name.lower()
-    return lower in SECRET_NAMES or lower.startswith(SECRET_PREFIXES)
+    plain = name.lower().replace("-", "_")
+    return plain in SECRET_NAMES or plain.startswith(SECRET_PREFIXES)

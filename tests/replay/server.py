@@ -2,12 +2,14 @@
 
 /reset-idle closes a kept connection without a byte, the second time it is asked on it; /close answers and
 closes; /short and /long have a wrong Content-Length; /hang never answers; /eof has no length; /garbage is no
-HTTP; /status/N answers N; /early is preceded by 103; /chunked has chunks; /noise differs each time;
-/side differs by the second argument of the program; everything else is a body that depends on the path.
+HTTP; /status/N answers N; /early is preceded by 103; /chunked has chunks; /noise differs each time; /echo
+gives the request line and body back; /side differs by the second argument of the program; everything else is
+a body that depends on the path.
 """
 
 import asyncio
 import itertools
+import re
 import ssl
 import sys
 from typing import cast
@@ -34,6 +36,12 @@ class Server(asyncio.Protocol):
         while b"\r\n\r\n" in self.waiting:
             head, _, self.waiting = self.waiting.partition(b"\r\n\r\n")
             method, path, _ = head.split(b"\r\n")[0].decode().split(" ")
+            length = int(re.search(rb"(?i)\r\ncontent-length: (\d+)|$", head)[1] or 0)  # type: ignore[index]
+            if len(self.waiting) < length:
+                self.waiting = head + b"\r\n\r\n" + self.waiting
+                return
+            self.head, self.body = head, self.waiting[:length]
+            self.waiting = self.waiting[length:]
             if DELAY_S:
                 asyncio.get_running_loop().call_later(DELAY_S, self.reply, method, path)
             else:
@@ -59,6 +67,8 @@ class Server(asyncio.Protocol):
             self.transport.close()
         elif route == "/hang":
             return
+        elif route == "/echo":  # what was sent to it
+            write(answer(path, body=self.head.split(b"\r\n")[0] + b"\n" + self.body))
         elif route == "/eof":
             write(b"HTTP/1.0 200 OK\r\n\r\nto the end")
             self.transport.close()

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from inventory.errors import BadInput
 from tasks.replay.capture import read_capture
-from tasks.replay.logline import BrokenLine, LineParser
+from tasks.replay.formats.combined import LineParser
+from tasks.replay.formats.entry import BrokenLine
 from tasks.replay.routes import MAX_ROUTES, OTHER, keep_common, route_of
 from tasks.replay.scrub import scrubbed
 

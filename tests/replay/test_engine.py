@@ -1,5 +1,6 @@
 """The engine against real servers that misbehave on purpose."""
 
+import base64
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from inventory.errors import BadInput
 from tasks.drivers.errors import CommandFailed, HostUnreachable
 from tasks.replay.records import Records
 from tasks.replay.run import Options, RunResult, replay_run
+from tasks.replay.selection import Selection
 from tests.replay.conftest import Start
 
 Write = Callable[..., Path]
@@ -76,6 +78,30 @@ def test_a_reset_of_a_reused_connection_is_sent_again_once(
     again = run.records.retried == 1
     assert (run.records.sent_s[again] > run.records.fired_s[again]).all()
     assert np.diff(run.records.due_s) == pytest.approx(np.full(39, 0.005), abs=1e-6)
+
+
+def vegeta_targets(folder: Path, *lines: dict[str, str]) -> Path:
+    file = folder / "targets.json"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return file
+
+
+def test_a_post_is_sent_with_its_body_and_never_twice(start_server: Start, tmp_path: Path) -> None:
+    _, url = start_server()
+    echo = {"method": "POST", "url": "http://a/echo", "body": base64.b64encode(b"item=7\n").decode()}
+    lost = {"method": "POST", "url": "http://a/reset-idle"}
+    log = vegeta_targets(tmp_path, *[echo, lost] * 10)
+    unsafe = Selection(unsafe=True)
+    run = replay_run(log, url, tmp_path / "out", rate_rps=100, selection=unsafe, options=QUICK)
+    assert run.result["retried"] == 0
+    assert run.result["faults"]["reset"] >= 5
+    echoed = {run.records.body_hash[n] for n in range(0, 20, 2)}
+    assert echoed == {xxhash.xxh3_64_intdigest(b"POST /echo HTTP/1.1\nitem=7\n")}
+    assert run.result["status_differs_from_capture"] == 0  # the targets tell no status
+    with pytest.raises(BadInput, match="20 lines with other methods"):
+        replay_run(log, url, tmp_path / "out", rate_rps=100, options=QUICK)
+    with pytest.raises(BadInput, match="the format vegeta-json has no times; give a rate"):
+        replay_run(log, url, tmp_path / "out", speed=1.0, selection=unsafe, options=QUICK)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,128 @@
+"""`replay run`: a capture against one URL, with neither a site nor a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from flows.cli.answers import summary
+from flows.cli.exits import Exit, print_json
+from flows.cli.terminal import progress_bar
+from inventory.errors import BadInput
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Selected:
+    """What of the capture is replayed.
+
+    Parameters
+    ----------
+    format
+        combined, json, alb, har, k6, vegeta, vegeta-json or goreplay; by default the content tells.
+    max_bad
+        How many broken lines of the capture are tolerated.
+    host
+        Replay only requests to this host, where the capture names hosts; may be given several times.
+    only
+        Replay only paths in which this regular expression is found, as '^/product/'; several times: any.
+    without
+        Leave out paths in which this regular expression is found; may be given several times.
+    rewrite
+        REGEX=>REPLACEMENT on path and query, as '^/old/=>/new/'; several are applied in order.
+    unsafe
+        Replay POST, PUT, PATCH and DELETE too, where the capture has bodies. They change the target.
+    scrub
+        Take Authorization, Cookie, tokens, e-mail addresses and national identity numbers out.
+    """
+
+    format: str = ""
+    max_bad: int = 0
+    host: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    rewrite: tuple[str, ...] = ()
+    unsafe: Annotated[bool, Parameter(negative=())] = False
+    scrub: bool = True
+
+
+_ALL = Selected()
+
+
+def replay_run(
+    *,
+    capture: Path,
+    target: str,
+    out: Path,
+    rate: float | None = None,
+    speed: float | None = None,
+    duration: float | None = None,
+    connections: int = 64,
+    allow: tuple[str, ...] = (),
+    selected: Selected = _ALL,
+    json: bool = False,
+) -> int:
+    """Replay a capture against one URL; only loopback and allowed addresses are loaded.
+
+    Example: safe-harbor replay run --capture access.log --target http://127.0.0.1:8080 --rate 500 --out r
+
+    Example: safe-harbor replay run --capture alb.log.gz --target http://[::1] --speed 2 --only ^/cart --out r
+
+    Parameters
+    ----------
+    capture
+        An access log (combined, JSON, ALB), HAR, k6, vegeta or goreplay file; plain, gzip or zstd.
+    target
+        The base URL to load.
+    out
+        The folder for result.json and the histograms.
+    rate
+        Requests per second, at a fixed pace.
+    speed
+        The capture's own timing, times this factor.
+    duration
+        Seconds after which the schedule ends.
+    connections
+        The most connections to open.
+    allow
+        An address that may be loaded, beside loopback.
+    json
+        Print result.json on stdout.
+    """
+    from tasks.replay.run import Options
+    from tasks.replay.run import replay_run as replay_capture
+    from tasks.replay.selection import Selection
+
+    if (rate is None) == (speed is None):
+        raise BadInput("give either --rate RPS or --speed FACTOR")
+    with progress_bar(f"replaying {capture.name}") as told:
+        result = replay_capture(
+            capture,
+            target,
+            out,
+            rate_rps=rate,
+            speed=speed,
+            duration_s=duration,
+            max_bad=selected.max_bad,
+            form=selected.format,
+            selection=Selection(
+                hosts=selected.host,
+                only=selected.only,
+                without=selected.without,
+                rewrites=selected.rewrite,
+                unsafe=selected.unsafe,
+                scrub=selected.scrub,
+            ),
+            options=Options(connections=connections, allow=allow),
+            on_progress=told,
+        )
+    if json:
+        print_json(result.result)
+    else:
+        print(summary(result.result, out))  # noqa: T201 - the answer of the command
+    if result.interrupted:
+        return Exit.INTERRUPTED
+    return Exit.DONE if result.valid else Exit.NOT_A_PASS
