@@ -5,6 +5,7 @@ Two nodes beside any other site: names, addresses and state of their own.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ import pytest
 from inventory.models.change import Change
 from inventory.models.cluster import Node
 from inventory.models.command import Command, Script
+from inventory.models.finding import Finding
 from inventory.models.ssh import Ssh
 from inventory.models.verdict import Verdict
 from inventory.profile_files import load_profile
@@ -181,6 +183,39 @@ def test_a_container_is_not_admitted_and_everything_else_is_seen(bare: Bare) -> 
     tuning = [finding for finding in findings if finding.code == "TUN-LIVE"]
     assert {finding.verdict for finding in tuning} == {Verdict.WARN}
     assert all("gc_thresh1 does not exist here (wanted 1024)" in finding.observed for finding in tuning)
+
+
+def test_a_container_is_known_by_many_signs(bare: Bare) -> None:
+    for finding in _admission(bare, "ADM-VIRT"):
+        for sign in ("systemd-nspawn", "kthreadd", "PID namespace", "booted at the same instant"):
+            assert sign in finding.observed
+
+
+def test_a_noisy_neighbour_is_caught_with_the_latency_it_costs(bare: Bare) -> None:
+    """The hog runs in the other node: nothing of it is to be seen in this one, except by its processors."""
+    victim, neighbour = bare.hosts
+    hogs = 2 * len(os.sched_getaffinity(0))
+    start = Script.of(
+        'for hog in $(seq "$1"); do timeout 60 sh -c "while :; do :; done" > /dev/null 2>&1 & echo $!; done',
+        hogs,
+    )
+    pids = bare.hosts[neighbour].check(start).split()
+    try:
+        assert bare.hosts[victim].run(Command.of("pgrep", "-f", "[w]hile :; do")).stdout == ""
+        (finding,) = (f for f in _admission(bare, "ADM-NOISE") if f.subject == victim)
+    finally:
+        bare.hosts[neighbour].run(Command.of("kill", *pids))
+    print(finding.observed)  # noqa: T201 - figures
+    assert finding.verdict is Verdict.WARN  # a failure on a machine with a kernel of its own
+    assert finding.observed.startswith("a noisy neighbour uses ")
+    assert "waits p50" in finding.observed
+    assert "(PSI)" in finding.observed
+    assert "burst_us" in finding.evidence[0].excerpt
+
+
+def _admission(bare: Bare, code: str) -> list[Finding]:
+    context = Admission(bare.preparation.site, bare.hosts, SystemClock())
+    return judge([check for check in in_group("admission") if check.code == code], context)
 
 
 def test_a_dry_run_of_the_first_phases_changes_nothing(bare: Bare) -> None:
