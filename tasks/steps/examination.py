@@ -15,12 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inventory.load_cluster import load_declared
+from inventory.models.cluster import Role
 from inventory.models.command import Command
 from inventory.models.finding import Finding, Severity
 from inventory.models.site import Side, Workload
 from inventory.models.verdict import Verdict, worst
 from inventory.printable import printable
-from tasks.checks.context import Admission, Cluster, DataPlane
+from tasks.checks.context import Admission, Cluster, ControlPlane, DataPlane
 from tasks.checks.context import Workload as Workloads
 from tasks.checks.registry import Check, in_group, observe
 from tasks.drivers.clock import SystemClock
@@ -33,6 +34,7 @@ from tasks.steps.examined import Observed, Patient, open_hosts, open_kube, patie
 
 AT_ONCE = 16
 CHECKS_AT_ONCE = 4  # each is a channel of the one connection to a host, and sshd takes ten
+KNOWS_OURS = ("CLU-API", "CLU-ETCD")  # they look where `prepare` puts the endpoint and etcd
 _LOGIN_S = 20.0
 Told = Callable[[str], None]
 
@@ -119,6 +121,10 @@ def _look(patient: Patient, told: Told) -> tuple[list[Finding], list[LeftOut]]:
             findings.append(_unreached(error, code="DOC-API"))
             return findings, missing
         rounds = list(_rounds(patient, subject, hosts, kube))
+        if patient.nodes and kube is not None and not any(c.group == "controlplane" for c, _ in rounds):
+            leave("controlplane", "no control plane that answers is declared with SSH")
+        elif not patient.ours and any(c.group == "controlplane" for c, _ in rounds):
+            leave(", ".join(KNOWS_OURS), "they know only a control plane that prepare made")
 
         def one(check: Check, context: object) -> list[Finding]:
             told(f"{patient.name}: {check.title}")
@@ -158,6 +164,10 @@ def _rounds(
         asked = HostAsked(kube, hosts)
         plane = DataPlane(subject, hosts, asked, {}, clock, node_probes(hosts), enforces)
         yield from ((check, plane) for check in in_group("dataplane"))
+    if hosts and kube is not None and subject.target.having(Role.CONTROL_PLANE):
+        itself = ControlPlane(subject, hosts, kube, clock)
+        checks = (check for check in in_group("controlplane") if patient.ours or check.code not in KNOWS_OURS)
+        yield from ((check, itself) for check in checks)
 
 
 def _observed(patient: Patient, hosts: Mapping[str, Host], kube: Kube | None) -> Observed | None:

@@ -22,7 +22,8 @@ class Patient:
     """One cluster: how it is reached, and what is declared of it.
 
     `fabric` is None where nobody declares it: the cluster's API is asked. `written_later`: its kubeconfig is
-    not there yet. `workload` without namespaces means all but those of Kubernetes itself.
+    not there yet. `ours`: `prepare` made it, or will. `workload` without namespaces means all but those of
+    Kubernetes itself.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Patient:
     workload: Workload
     judges_workloads: bool
     written_later: bool = False
+    ours: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def patients(declared: Site | ClusterFile) -> tuple[Patient, ...]:
             *common,
             judges_workloads=False,
             written_later=not there,
+            ours=True,
         ),
     )
 

@@ -11,12 +11,16 @@ from typing import Any
 
 import pytest
 
+from inventory.models.cluster import Fabric, Node, Role
 from inventory.models.command import Script, Shellable
+from inventory.models.site import Side, Workload
 from inventory.models.verdict import Verdict
 from tasks.checks.registry import in_group
 from tasks.drivers.errors import HostUnreachable
 from tasks.drivers.ports import Output
 from tasks.steps import examination
+from tasks.steps.examined import Observed, Patient
+from tests.networks.cluster import MemoryKube
 
 ANSWERS_AFTER_S = 0.05  # a round trip and a shell, as it is over a network
 
@@ -104,6 +108,30 @@ def test_twenty_hosts_take_less_than_half_a_minute(
         *(check.code for check in in_group("admission") if check.writes),
         "cluster, dataplane, workload",
     }
+
+
+@pytest.mark.parametrize(
+    ("role", "ours", "left_out"),
+    [
+        ("worker", True, None),
+        ("control-plane", True, set()),
+        ("control-plane", False, {"CLU-API", "CLU-ETCD"}),
+    ],
+)
+def test_a_control_plane_that_answers_is_judged_itself(
+    role: str, ours: bool, left_out: set[str] | None
+) -> None:
+    node = Node(name="n1", address="127.0.0.1", roles=(Role(role),))
+    fabric = Fabric(name="many", pod_cidr="10.244.0.0/16", service_cidr="10.96.0.0/16")
+    patient = Patient(
+        "x", None, None, (node,), fabric, "web", None, Workload(), judges_workloads=False, ours=ours
+    )
+    subject = Observed("web", None, Side(nodes=(node,), cluster=fabric), Workload())
+    hosts: dict[str, Any] = {"n1": Replayed("n1", Recorder())}
+    every = {check.code for check in in_group("controlplane")}
+    rounds = examination._rounds(patient, subject, hosts, MemoryKube())
+    judged = {check.code for check, _ in rounds if check.group == "controlplane"}
+    assert judged == (set() if left_out is None else every - left_out)
 
 
 def test_a_silent_host_is_one_finding_and_the_others_are_looked_at(
