@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inventory.models.command import Script, Shellable
-from tasks.facts.asked import Asked, fields
+from tasks.facts.asked import Asked
 
-# Each argument is a pattern of ours. A path and a text from a host are coded: no name or line breaks a row.
+# Each argument is a pattern of ours. What comes from a host is coded, so that no name or line breaks a row;
+# its paths all at once, as twenty hosts that share processors feel every process.
 _PROGRAM = """
+patterns=$#
 for pattern do
-  for file in $pattern; do
-    if [ -f "$file" ] && [ -r "$file" ]; then
-      printf '%s\\t%s\\t%s\\n' "$(printf %s "$file" | base64 -w0)" \\
-        "$(readlink -f "$file" | base64 -w0)" "$(head -c 262144 "$file" | base64 -w0)"
-    fi
-  done
+  for file in $pattern; do [ -f "$file" ] && [ -r "$file" ] && set -- "$@" "$file"; done
 done
+shift "$patterns"
+[ $# -gt 0 ] || exit 0
+printf '%s\\0' "$@" | base64 -w0; echo
+readlink -z -f -- "$@" | base64 -w0; echo
+for file do head -c 262144 "$file" | base64 -w0; echo; done
 """
 
 
@@ -47,11 +49,13 @@ def command(patterns: Sequence[str]) -> Shellable:
 
 
 def parse(output: str) -> tuple[ConfigFile, ...]:
-    """Raises ValueError where a line is no file's."""
-    return tuple(
-        ConfigFile(_text(path), _text(real).rstrip("\n"), _text(text))
-        for path, real, text in (fields(line, 3) for line in output.splitlines())
-    )
+    """Raises ValueError where paths and texts do not belong together."""
+    if not output.strip():
+        return ()
+    paths, reals, *texts = output.splitlines()
+    names, places = (_text(coded).rstrip("\0").split("\0") for coded in (paths, reals))
+    found = zip(names, places, map(_text, texts), strict=True)
+    return tuple(ConfigFile(name, place, text) for name, place, text in found)
 
 
 def _text(coded: str) -> str:

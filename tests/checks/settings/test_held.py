@@ -87,7 +87,7 @@ def test_a_value_that_the_boot_lost_names_who_overrides_it() -> None:
     host.machine.sysctls["net.ipv4.ip_forward"] = ("0", True)
     # /etc/sysctl.d/99-x.conf: net.ipv4.ip_forward=0
     host.others = (
-        "L2V0Yy9zeXNjdGwuZC85OS14LmNvbmY=\tL2V0Yy9zeXNjdGwuZC85OS14LmNvbmY=\tbmV0LmlwdjQuaXBfZm9yd2FyZD0w\n"
+        "L2V0Yy9zeXNjdGwuZC85OS14LmNvbmYA\nL2V0Yy9zeXNjdGwuZC85OS14LmNvbmYA\nbmV0LmlwdjQuaXBfZm9yd2FyZD0w\n"
     )
     found = judged(host)
     assert found.verdict is Verdict.FAIL
