@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
-from tasks.checks.admission.looking import Judged, finding
+from tasks.checks.admission.looking import Judged, answers, finding
+from tasks.checks.asking import answer
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
 from tasks.checks.unseen import unseen
@@ -47,12 +48,16 @@ def judge(offset_s: float, doubt_s: float, synchronized: bool, ntp_offset_s: flo
 
 
 def run(context: Admission) -> Iterable[Finding]:
-    """Ask every host, a few at once: the round trip is the doubt, and a busy machine here adds to it."""
+    """Ask for the time a few at once: the round trip is the doubt, and a busy machine here adds to it.
+
+    What keeps it is asked before, of all at once: it may take systemd a second, and makes the connections.
+    """
     now, keeping = clock.ask_now(), clock.ask_keeping()
+    keepers = answers(context, (keeping,))
 
     def one(host: Host) -> Finding:
         try:
-            kept = gather(host, (keeping,)).of(keeping)  # first: it makes the connection
+            kept = answer(keepers[host.name], keeping)
             before = context.clock.now()
             facts = gather(host, (now,))
             half: timedelta = (context.clock.now() - before) / 2
