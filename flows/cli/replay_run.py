@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -12,6 +12,9 @@ from flows.cli.answers import summary
 from flows.cli.exits import Exit, print_json
 from flows.cli.terminal import progress_bar
 from inventory.errors import BadInput
+
+if TYPE_CHECKING:
+    from tasks.replay.selection import Selection
 
 
 @Parameter(name="*")
@@ -52,6 +55,20 @@ class Selected:
 _ALL = Selected()
 
 
+def selection_of(selected: Selected) -> Selection:
+    """As the replay knows it."""
+    from tasks.replay.selection import Selection
+
+    return Selection(
+        hosts=selected.host,
+        only=selected.only,
+        without=selected.without,
+        rewrites=selected.rewrite,
+        unsafe=selected.unsafe,
+        scrub=selected.scrub,
+    )
+
+
 def replay_run(
     *,
     capture: Path,
@@ -59,6 +76,9 @@ def replay_run(
     out: Path,
     rate: float | None = None,
     speed: float | None = None,
+    ramp: str = "",
+    poisson: bool = False,
+    seed: int = 1,
     duration: float | None = None,
     connections: int = 64,
     allow: tuple[str, ...] = (),
@@ -83,6 +103,12 @@ def replay_run(
         Requests per second, at a fixed pace.
     speed
         The capture's own timing, times this factor.
+    ramp
+        FROM:TO requests per second, rising (or falling) evenly over --duration, as 100:1000.
+    poisson
+        With --rate: arrivals at random instants, as of many customers who do not know of each other.
+    seed
+        Of --poisson; it stands in result.json.
     duration
         Seconds after which the schedule ends.
     connections
@@ -94,10 +120,9 @@ def replay_run(
     """
     from tasks.replay.run import Options
     from tasks.replay.run import replay_run as replay_capture
-    from tasks.replay.selection import Selection
 
-    if (rate is None) == (speed is None):
-        raise BadInput("give either --rate RPS or --speed FACTOR")
+    if sum((rate is not None, speed is not None, bool(ramp))) != 1:
+        raise BadInput("give either --rate RPS, --speed FACTOR or --ramp FROM:TO")
     with progress_bar(f"replaying {capture.name}") as told:
         result = replay_capture(
             capture,
@@ -105,17 +130,12 @@ def replay_run(
             out,
             rate_rps=rate,
             speed=speed,
+            ramp_rps=_ramp(ramp) if ramp else None,
+            poisson_seed=seed if poisson else None,
             duration_s=duration,
             max_bad=selected.max_bad,
             form=selected.format,
-            selection=Selection(
-                hosts=selected.host,
-                only=selected.only,
-                without=selected.without,
-                rewrites=selected.rewrite,
-                unsafe=selected.unsafe,
-                scrub=selected.scrub,
-            ),
+            selection=selection_of(selected),
             options=Options(connections=connections, allow=allow),
             on_progress=told,
         )
@@ -126,3 +146,11 @@ def replay_run(
     if result.interrupted:
         return Exit.INTERRUPTED
     return Exit.DONE if result.valid else Exit.NOT_A_PASS
+
+
+def _ramp(text: str) -> tuple[float, float]:
+    first, _, last = text.partition(":")
+    try:
+        return float(first), float(last)
+    except ValueError as error:
+        raise BadInput(f"--ramp {text} is not FROM:TO requests per second, as 100:1000") from error

@@ -8,6 +8,7 @@ from cyclopts import App
 
 from flows.cli.answers import verdict_lines
 from flows.cli.exits import Exit, NotAPass, print_json
+from flows.cli.replay_compare import replay_compare
 from flows.cli.replay_run import replay_run
 from flows.cli.stages import NO_OPTIONS, Common, Site, run_stage
 from inventory.errors import BadInput
@@ -27,6 +28,7 @@ def register(app: App) -> None:
     replays = App(name="replay", help=_REPLAY)
     replays.default(replay_site)
     replays.command(replay_run, name="run")
+    replays.command(replay_compare, name="compare")
     judges = App(name="judge", help=_JUDGE)
     judges.default(judge_site)
     judges.command(judge_latency, name="latency")

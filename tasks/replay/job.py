@@ -70,10 +70,11 @@ class Job:
 
 def wires_of(plan: Plan, endpoint: Endpoint) -> list[bytes]:
     """The bytes of each distinct request. A log has no cookie or authorization; none is made up."""
-    return [_wire(target, endpoint.host_header) for target in plan.targets]
+    return [wire_of(target, endpoint.host_header) for target in plan.targets]
 
 
-def _wire(target: Target, host: str) -> bytes:
+def wire_of(target: Target, host: str) -> bytes:
+    """The bytes of one request; `host` is its Host header."""
     fields = {"host": host, "user-agent": USER_AGENT, "accept": "*/*"} | dict(target.headers)
     if target.body or target.method not in SAFE_METHODS:
         fields["content-length"] = str(len(target.body))

@@ -54,8 +54,7 @@ def at_rate(
     Exactly one of `requests` and `duration_s` may be given; with none the capture is walked once.
     Raises BadInput.
     """
-    if not rate_rps > 0 or not np.isfinite(rate_rps):
-        raise BadInput(f"the rate {rate_rps} is not above 0 requests/s")
+    _rate(rate_rps)
     if requests is not None and duration_s is not None:
         raise BadInput("give the number of requests or the duration, not both")
     if duration_s is not None:
@@ -65,6 +64,48 @@ def at_rate(
     picked = (start + np.arange(count)) % len(capture)
     due = np.arange(count, dtype=np.float64) / rate_rps
     return _plan(capture, due, picked, _skipped(capture, start, count), f"{rate_rps:g} requests/s")
+
+
+def poisson(capture: Capture, rate_rps: float, seed: int, *, duration_s: float | None = None) -> Plan:
+    """Arrivals of a Poisson process, as of many customers who do not know of each other.
+
+    The capture is walked in order. The number of arrivals in `duration_s` is random too; without a duration
+    the capture is walked once.
+
+    Raises BadInput.
+    """
+    _rate(rate_rps)
+    if seed < 0:
+        raise BadInput(f"the seed {seed} is below 0")
+    dice = np.random.default_rng(seed)
+    if duration_s is None:
+        due = np.cumsum(dice.exponential(1 / rate_rps, _allowed(len(capture))))
+    else:
+        _positive("duration", duration_s)
+        # Given their number, the arrivals of a Poisson process are independent and uniform.
+        count = _allowed(int(dice.poisson(min(duration_s * rate_rps, MAX_REQUESTS * 2.0))))
+        due = np.sort(dice.uniform(0, duration_s, count))
+    picked = np.arange(len(due)) % len(capture)
+    pace = f"Poisson arrivals, {rate_rps:g} requests/s, seed {seed}"
+    return _plan(capture, due, picked, _skipped(capture, 0, len(due)), pace)
+
+
+def ramp(capture: Capture, from_rps: float, to_rps: float, *, duration_s: float) -> Plan:
+    """A rate that changes evenly from one to the other; the capture is walked in order. Raises BadInput.
+
+    After t seconds `from_rps * t + (to_rps - from_rps) / (2 * duration_s) * t^2` requests are due; the k-th
+    is due where that is k.
+    """
+    _rate(from_rps)
+    _rate(to_rps)
+    _positive("duration", duration_s)
+    count = _allowed(round(min((from_rps + to_rps) / 2 * duration_s, MAX_REQUESTS + 1.0)))
+    k, slope = np.arange(count, dtype=np.float64), (to_rps - from_rps) / duration_s
+    # The root in the form that does not divide by a slope of 0, nor cancel near it.
+    due = 2 * k / (from_rps + np.sqrt(np.maximum(from_rps**2 + 2 * slope * k, 0.0)))
+    picked = np.arange(count) % len(capture)
+    pace = f"from {from_rps:g} to {to_rps:g} requests/s in {duration_s:g} s"
+    return _plan(capture, due, picked, _skipped(capture, 0, count), pace)
 
 
 def as_captured(capture: Capture, speed: float = 1.0, *, duration_s: float | None = None) -> Plan:
@@ -107,6 +148,11 @@ def _allowed(requests: int) -> int:
     if not 1 <= requests <= MAX_REQUESTS:
         raise BadInput(f"{requests} requests; allowed: 1 to {MAX_REQUESTS}")
     return requests
+
+
+def _rate(rate_rps: float) -> None:
+    if not rate_rps > 0 or not np.isfinite(rate_rps):
+        raise BadInput(f"the rate {rate_rps} is not above 0 requests/s")
 
 
 def _positive(what: str, value: float) -> None:

@@ -21,7 +21,7 @@ from tasks.drivers.errors import CommandFailed
 from tasks.replay.capture import Target, read_capture
 from tasks.replay.figures import Course, Measured, by_route, result_of
 from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job, wires_of
-from tasks.replay.plan import Plan, as_captured, at_rate
+from tasks.replay.plan import Plan, as_captured, at_rate, poisson, ramp
 from tasks.replay.records import Records
 from tasks.replay.routes import OVER_ALL
 from tasks.replay.selection import Selection
@@ -78,6 +78,8 @@ def replay_run(
     *,
     rate_rps: float | None = None,
     speed: float | None = None,
+    ramp_rps: tuple[float, float] | None = None,
+    poisson_seed: int | None = None,
     duration_s: float | None = None,
     max_bad: int = 0,
     selection: Selection | None = None,
@@ -85,16 +87,24 @@ def replay_run(
     options: Options | None = None,
     on_progress: Progress = _silent,
 ) -> RunResult:
-    """`safe-harbor replay run`. Without a rate, the capture's own timing at `speed` (1.0).
+    """`safe-harbor replay run`. Without a rate or ramp, the capture's own timing at `speed` (1.0).
 
     Raises BadInput, HostUnreachable, CommandFailed.
     """
-    if rate_rps is not None and speed is not None:
-        raise BadInput("give --rate or --speed, not both")
+    if sum(pace is not None for pace in (rate_rps, speed, ramp_rps)) > 1:
+        raise BadInput("give one of --rate, --speed and --ramp")
+    if poisson_seed is not None and rate_rps is None:
+        raise BadInput("--poisson wants --rate")
+    if ramp_rps is not None and duration_s is None:
+        raise BadInput("--ramp wants --duration")
     options = options or Options()
     endpoint = endpoint_of(target, options.allow, options.connect_to)
     read = read_capture(capture, max_bad, selection, form)
-    if rate_rps is not None:
+    if ramp_rps is not None and duration_s is not None:
+        plan = ramp(read, *ramp_rps, duration_s=duration_s)
+    elif rate_rps is not None and poisson_seed is not None:
+        plan = poisson(read, rate_rps, poisson_seed, duration_s=duration_s)
+    elif rate_rps is not None:
         plan = at_rate(read, rate_rps, duration_s=duration_s)
     else:
         plan = as_captured(read, 1.0 if speed is None else speed, duration_s=duration_s)

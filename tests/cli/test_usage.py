@@ -22,7 +22,17 @@ from tests.cli.conftest import Command
 COMMANDS = [
     *("survey", "plan", "provision", "prepare", "network", "move", "approve"),
     *("cutover", "rollback", "finalize"),
-    *("run", "status", "report", "doctor", "replay", "replay run", "judge", "judge latency"),
+    *(
+        "run",
+        "status",
+        "report",
+        "doctor",
+        "replay",
+        "replay run",
+        "replay compare",
+        "judge",
+        "judge latency",
+    ),
     *("etcd", "etcd backup", "etcd restore", "upgrade"),
     *("audit", "audit show", "audit verify", "audit export", "audit witness"),
     *("network recommend", "rehearse", "rehearse setup", "rehearse up", "rehearse down"),
@@ -82,6 +92,21 @@ def test_help_costs_less_than_a_second_and_loads_nothing_large() -> None:
         (
             ["replay", "run", "--capture", "x", "--target", "http://127.0.0.1:1", "--out", "y"],
             "either --rate",
+        ),
+        (
+            [
+                *("replay", "run", "--capture", "x", "--target", "http://127.0.0.1:1", "--out", "y"),
+                "--ramp",
+                "9",
+            ],
+            "--ramp 9 is not FROM:TO",
+        ),
+        (
+            [
+                *("replay", "compare", "--capture", "x", "--source", "http://127.0.0.1:1", "--unsafe"),
+                *("--target", "http://127.0.0.1:1", "--out", "y"),
+            ],
+            "requests that change a side are not compared",
         ),
     ],
 )

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.errors import BadInput
 from tasks.replay.capture import read_capture
-from tasks.replay.plan import as_captured, at_rate
+from tasks.replay.plan import as_captured, at_rate, poisson, ramp
 
 CAPTURE = read_capture(Path(__file__).parents[1] / "data" / "captures" / "shop.log")
 
@@ -63,3 +64,38 @@ def test_what_cannot_be_planned(arguments: dict, what: str) -> None:  # type: ig
 def test_a_speed_of_nothing() -> None:
     with pytest.raises(BadInput, match="the speed 0 is not above 0"):
         as_captured(CAPTURE, 0)
+
+
+@given(st.floats(1, 500), st.floats(1, 500), st.floats(0.5, 20))
+def test_a_ramp_begins_and_ends_at_its_rates(first: float, last: float, duration_s: float) -> None:
+    plan = ramp(CAPTURE, first, last, duration_s=duration_s) if (first + last) * duration_s > 4 else None
+    if plan is None or len(plan) < 3:
+        return
+    due = np.frombuffer(plan.due_s)
+    assert (np.diff(due) > 0).all()
+    assert due[0] == 0.0
+    assert due[-1] <= duration_s * (1 + 1e-6)
+    slope = (last - first) / duration_s
+    walked = first * due + slope / 2 * due**2
+    assert walked == pytest.approx(np.arange(len(due)), abs=1e-3)
+
+
+def test_poisson_arrivals_are_those_of_the_seed_and_of_the_rate() -> None:
+    plan = poisson(CAPTURE, 1000, 7, duration_s=20)
+    assert plan.due_s == poisson(CAPTURE, 1000, 7, duration_s=20).due_s
+    assert plan.due_s != poisson(CAPTURE, 1000, 8, duration_s=20).due_s
+    assert len(plan) == pytest.approx(20_000, rel=0.05)  # seven standard deviations
+    gaps = np.diff(np.frombuffer(plan.due_s))
+    assert gaps.std() == pytest.approx(gaps.mean(), rel=0.05)  # as exponential gaps have it
+    assert plan.pace == "Poisson arrivals, 1000 requests/s, seed 7"
+    once = poisson(CAPTURE, 1000, 7)
+    assert (len(once), once.records) == (len(CAPTURE), 600)
+
+
+def test_rates_that_cannot_be() -> None:
+    with pytest.raises(BadInput, match="the rate 0 is not above 0"):
+        ramp(CAPTURE, 0, 5, duration_s=1)
+    with pytest.raises(BadInput, match="the seed -1 is below 0"):
+        poisson(CAPTURE, 5, -1)
+    with pytest.raises(BadInput, match="allowed: 1 to 20000000"):
+        poisson(CAPTURE, 1e9, 1, duration_s=1e9)

@@ -1,0 +1,81 @@
+"""`safe-harbor replay compare`: a capture's requests, asked of both sides, and the report of what differs.
+
+Files in `out_dir`: `comparison.json`, and `differences.diff` for people.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inventory.errors import BadInput
+from tasks.replay.asking import asker
+from tasks.replay.capture import Capture, Target, read_capture
+from tasks.replay.comparison import Rules, compare
+from tasks.replay.run import Progress
+from tasks.replay.selection import Selection
+from tasks.replay.target_url import Endpoint, endpoint_of, probe
+from tasks.replay.worker import tls_context
+
+TIMEOUT_S = 10.0
+
+
+def compare_sides(
+    capture: Path,
+    source: str,
+    target: str,
+    out_dir: Path,
+    rules: Rules,
+    *,
+    requests: int,
+    on_progress: Progress,
+    allow: Sequence[str] = (),
+    max_bad: int = 0,
+    selection: Selection | None = None,
+    form: str = "",
+) -> dict[str, Any]:
+    """Compares the answers to the `requests` most frequent distinct requests; gives what comparison.json has.
+
+    Raises BadInput, HostUnreachable.
+    """
+    if requests < 1:
+        raise BadInput(f"--requests {requests}: at least 1")
+    if selection and selection.unsafe:
+        raise BadInput(
+            "a comparison asks each request three times; requests that change a side are not compared"
+        )
+    sides = [endpoint_of(url, allow) for url in (source, target)]
+    read = read_capture(capture, max_bad, selection, form)
+    for side in sides:
+        probe(side)
+    chosen = _most_frequent(read, requests)
+    ask = {side.url: asker(side, tls_context("") if side.tls else None, TIMEOUT_S) for side in sides}
+    found = compare(chosen, ask[source], ask[target], rules, lambda done: on_progress(done, len(chosen)))
+    result = {
+        "schema": "safe-harbor/comparison/v1",
+        "capture": {"file": str(capture), "format": read.form, "lines_bad": read.bad_lines},
+        "source": _told(sides[0]),
+        "target": _told(sides[1]),
+        "equal": found.equal,
+        "distinct_requests": len(read.targets),
+        **asdict(found),
+    }
+    out_dir.mkdir(parents=True, exist_ok=True)
+    (out_dir / "comparison.json").write_text(json.dumps(result, indent=1) + "\n")
+    pages = (f"=== {d['request']}\n" + "\n".join(d["diff"]) for d in found.first_differences)
+    (out_dir / "differences.diff").write_text("\n\n".join([*pages, ""]))
+    return result
+
+
+def _most_frequent(capture: Capture, count: int) -> list[Target]:
+    use = np.bincount(np.frombuffer(capture.target, dtype=np.uint32), minlength=len(capture.targets))
+    return [capture.targets[n] for n in np.argsort(-use, kind="stable")[:count]]
+
+
+def _told(endpoint: Endpoint) -> dict[str, str]:
+    return {"url": endpoint.url, "address": f"{endpoint.address}:{endpoint.port}"}
