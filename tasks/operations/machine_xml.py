@@ -117,8 +117,8 @@ def _devices(named: Named, kvm: Kvm, host: KvmHost, machine: Machine) -> Element
     SubElement(card, "mac", address=named.mac)
     SubElement(card, "source", network=kvm.network.name)
     SubElement(card, "model", type="virtio")
-    # The kernel's vhost serves the queues where there is KVM; an emulated machine has no use for it.
-    SubElement(card, "driver", {"name": "vhost" if host.accelerator == "kvm" else "qemu", **queues})
+    # By KVM libvirt takes the kernel's vhost where the host has it; an emulated machine has no use for it.
+    SubElement(card, "driver", queues if host.accelerator == "kvm" else {"name": "qemu", **queues})
     SubElement(card, "rom", enabled="no")  # it never boots from the network
     console = SubElement(devices, "console", type="pty")
     SubElement(console, "target", type="serial", port="0")
