@@ -24,6 +24,9 @@ KUBELET = f"{KUBERNETES}/kubelet.conf"
 JOINED = Wanted(f"{APPLIED}/kubeadm", b"this node is part of the cluster\n")
 TOKEN_LIFE = "15m0s"  # noqa: S105 - how long it lives, not the token
 _API = "kubeadm.k8s.io/v1beta4"
+# kubeadm gives up on an API server after a minute; one on a slow or busy machine is still starting then.
+_TIMEOUTS = {"kubernetesAPICall": "4m0s"}
+_WITHIN_S = 600.0
 _KUBECTL = (f"{BIN}/kubectl", "--kubeconfig", ADMIN, "--namespace", "kube-system")
 _QUIET = ("--ignore-not-found", "--wait=false")
 
@@ -81,6 +84,7 @@ def init_configuration(preparation: Preparation, node: Node, ignored: Sequence[s
         "bootstrapTokens": [_token(preparation)],
         "localAPIEndpoint": {"advertiseAddress": str(node.address), "bindPort": API_PORT},
         "nodeRegistration": _registration(node, ignored),
+        "timeouts": _TIMEOUTS,
     }
     names = {name for plane in preparation.planes for name in (plane.name, str(plane.address))}
     names.add(preparation.endpoint.rpartition(":")[0])
@@ -128,6 +132,7 @@ def join_configuration(preparation: Preparation, node: Node, ignored: Sequence[s
             }
         },
         "nodeRegistration": _registration(node, ignored),
+        "timeouts": _TIMEOUTS,
     }
     if Role.CONTROL_PLANE in node.roles:
         join["controlPlane"] = {
@@ -188,7 +193,7 @@ def plan_init(
                     "--config=/dev/stdin",
                     "--skip-token-print",
                     stdin=init_configuration(preparation, node, ignored),
-                    timeout_s=300.0,
+                    timeout_s=_WITHIN_S,
                 ),
                 PutFile(JOINED.path, JOINED.content, JOINED.mode),
             ),
@@ -224,7 +229,7 @@ def plan_token(preparation: Preparation, plane: str, waiting: Sequence[str]) -> 
                     ADMIN,
                     "--config=/dev/stdin",
                     stdin=json.dumps(document),
-                    timeout_s=60.0,
+                    timeout_s=_WITHIN_S,
                 ),
                 # A join that comes before the token's signature waits for 5 s before it looks again.
                 Run(
@@ -233,10 +238,10 @@ def plan_token(preparation: Preparation, plane: str, waiting: Sequence[str]) -> 
                         "--namespace=kube-public",
                         "wait",
                         f"--for=jsonpath={{.data.jws-kubeconfig-{token_id}}}",
-                        "--timeout=60s",
+                        "--timeout=240s",
                         "configmap/cluster-info",
                     ),
-                    timeout_s=90.0,
+                    timeout_s=_WITHIN_S,
                 ),
             ),
         )
@@ -261,7 +266,7 @@ def plan_join(
                     "join",
                     "--config=/dev/stdin",
                     stdin=join_configuration(preparation, node, ignored),
-                    timeout_s=300.0,
+                    timeout_s=_WITHIN_S,
                 ),
                 PutFile(JOINED.path, JOINED.content, JOINED.mode),
             ),

@@ -70,6 +70,14 @@ def test_the_sites_own_address_wins_and_stands_in_the_certificate() -> None:
     assert {"api.oslo.example", "127.0.0.1", "oslo-3", "10.60.0.13"} <= set(cluster["apiServer"]["certSANs"])
 
 
+def test_kubeadm_waits_for_an_api_server_that_starts_slowly() -> None:
+    ready = several()
+    node = ready.planes[0]
+    init = json.loads(kubeadm.init_configuration(ready, node, ()).split("\n---\n")[0])
+    join = json.loads(kubeadm.join_configuration(ready, node, ()))
+    assert init["timeouts"] == join["timeouts"] == {"kubernetesAPICall": "4m0s"}
+
+
 def test_the_leads_kubeconfig_has_a_context_for_every_server() -> None:
     admin = yaml.safe_dump(
         {
