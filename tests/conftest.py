@@ -31,8 +31,12 @@ SLOW = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark them `slow`."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark them `slow`; leave the upgrade out unless it is asked for by name."""
+    if "upgrade" not in config.getoption("markexpr"):
+        left_out = [item for item in items if item.get_closest_marker("upgrade") is not None]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
     for item in items:
         place = item.path.relative_to(HERE).as_posix()
         if place.startswith(SLOW):

@@ -7,7 +7,8 @@ and the flows with their tasks as plain functions.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ NEW = "1.37.1"
 
 
 @dataclass(frozen=True)
-class Three:
-    """Three control planes that are workers as well; `new` is the folder of the programs to upgrade to."""
+class Clustered:
+    """Nodes beside any other site; `new` is the folder of the programs to upgrade to."""
 
     plan: Plan
     state: State
@@ -64,21 +65,25 @@ class Three:
         return KubeApi.open_any(self.place.site.target.cluster.kubeconfig, "trial")
 
 
-def site_file(plan: Plan, folder: Path, programs: Path) -> Path:
+def site_file(plan: Plan, folder: Path, programs: Path, version: str, planes: int) -> Path:
+    """A site file of these nodes; the first `planes` are control planes, all are workers."""
     declared: dict[str, Any] = yaml.safe_load(WHOLE.read_text())
     target = declared["target"]
     target["nodes"] = [
         {
             "name": machine.name,
             "address": machine.address,
-            "roles": ["control-plane", "worker", *(["edge", "data"] if number == 0 else [])],
+            "roles": [
+                *(["control-plane"] if number < planes else []),
+                *("worker", *(["edge", "data"] if number == 0 else [])),
+            ],
             "host_key": nodes.host_key(plan, machine),
         }
         for number, machine in enumerate(plan.oslo_nodes)
     ]
     target["underlay"] = plan.oslo_network
     target["ssh"] = {"identity_file": str(plan.ssh_key)}
-    target["cluster"] |= {"version": STAMPED_VERSION, "programs": str(programs)}
+    target["cluster"] |= {"version": version, "programs": str(programs)}
     target["edge"]["runtime"] = f"ssh://{plan.oslo_nodes[0].name}/run/haproxy/admin.sock"
     expires = "2099-12-31"
     declared["waivers"] = [
@@ -94,9 +99,12 @@ def site_file(plan: Plan, folder: Path, programs: Path) -> Path:
     return folder_with(folder, yaml.safe_dump(declared, sort_keys=False))
 
 
-@pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Three]:
-    plan = plan_of(3)
+@contextmanager
+def booted(
+    folder: Path, count: int, planes: int, before: Sequence[parts.Part], version: str
+) -> Iterator[Clustered]:
+    """Bare nodes and their site file, of the programs `before`; every task is a plain function meanwhile."""
+    plan = plan_of(count)
     teardown.down(plan)
     state = State(plan)
     patch = pytest.MonkeyPatch()
@@ -105,16 +113,30 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Three]:
             if isinstance(value, Task):
                 patch.setattr(module, name, value.fn)
     try:
-        new, old = parts.build(Quiet()), parts.build(Quiet(), BEFORE_UPGRADE)
+        new, old = parts.build(Quiet()), parts.build(Quiet(), before)
         nodes.make_keys(plan, plan.oslo_nodes)
         netns.raise_wan(plan, state)
         nodes.boot(plan, state, plan.oslo_nodes)
-        file = site_file(plan, tmp_path_factory.mktemp("site"), old)
+        file = site_file(plan, folder, old, version, planes)
         with opened(file) as place:
-            yield Three(plan, state, file, new, place)
+            yield Clustered(plan, state, file, new, place)
     finally:
         patch.undo()
         teardown.down(plan)
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clustered]:
+    folder = tmp_path_factory.mktemp("site")
+    with booted(folder, 3, 3, BEFORE_UPGRADE, STAMPED_VERSION) as site:
+        yield site
+
+
+def raise_network(site: Clustered) -> None:
+    """Raise the network, and wait until every node is Ready."""
+    standing = Standing(site.place.site, site.hosts, site.kube, site.place.site.target.cluster.programs)
+    planned(standing, make=True)
+    _await_ready(standing)
 
 
 def verdicts(result: StageResult, prefix: str) -> dict[str, set[Verdict]]:
@@ -129,16 +151,15 @@ def verdicts(result: StageResult, prefix: str) -> dict[str, set[Verdict]]:
 CLUSTER_CODES = {"CLU-API", "CLU-CERT", "CLU-CGROUP", "CLU-ETCD", "CLU-RESERVED", "CLU-SKEW"}
 
 
-def test_three_control_planes_are_prepared_and_sound(three: Three) -> None:
+def test_three_control_planes_are_prepared_and_sound(three: Clustered) -> None:
     started = time.monotonic()
     result = prepare_flow.prepare.fn(str(three.file))
     print(f"prepared in {time.monotonic() - started:.1f} s: {result.figures['phase_seconds']}")  # noqa: T201
-    standing = Standing(three.place.site, three.hosts, three.kube, three.place.site.target.cluster.programs)
-    planned(standing, make=True)
-    _await_ready(standing)
+    assert set(verdicts(result, "CLU-")) == CLUSTER_CODES  # judged at the end of prepare
+    raise_network(three)
 
 
-def test_every_check_of_a_sound_cluster_passes(three: Three) -> None:
+def test_every_check_of_a_sound_cluster_passes(three: Clustered) -> None:
     with opened(three.file), stage("judged") as draft:
         cluster.judge_cluster(draft)
     found = verdicts(draft.result, "CLU-")
@@ -150,7 +171,7 @@ def configmap(name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"}}
 
 
-def test_what_was_lost_comes_back_and_what_came_later_is_gone(three: Three, tmp_path: Path) -> None:
+def test_what_was_lost_comes_back_and_what_came_later_is_gone(three: Clustered, tmp_path: Path) -> None:
     kube = three.kube
     kube.apply({**configmap("kept"), "data": {"orders": "4711"}})
     saved = tmp_path / "saved.db"
@@ -174,7 +195,7 @@ def test_what_was_lost_comes_back_and_what_came_later_is_gone(three: Three, tmp_
 
 
 def test_a_snapshot_is_proved_by_etcd_itself_and_a_damaged_one_touches_nothing(
-    three: Three, tmp_path: Path
+    three: Clustered, tmp_path: Path
 ) -> None:
     saved = tmp_path / "saved.db"
     etcd_flow.etcd.fn(str(three.file), "backup", str(saved))
@@ -190,14 +211,14 @@ def test_a_snapshot_is_proved_by_etcd_itself_and_a_damaged_one_touches_nothing(
     assert host.check(Command.of("systemctl", "show", "-p", "InvocationID", "etcd")) == before, name
 
 
-def test_an_upgrade_is_planned_and_other_programs_are_refused(three: Three) -> None:
+def test_an_upgrade_is_planned_and_other_programs_are_refused(three: Clustered) -> None:
     result = upgrade_flow.upgrade.fn(str(three.file), NEW, str(three.new), dry_run=True)
     assert (result.changes, result.figures["from"], result.figures["to"]) == (0, STAMPED_VERSION, NEW)
     with pytest.raises(BadInput, match=r"the programs are of 1\.37\.1, asked for is 1\.38\.0"):
         upgrade_flow.upgrade.fn(str(three.file), "1.38.0", str(three.new), dry_run=True)
 
 
-def test_the_api_outlives_a_control_plane(three: Three) -> None:
+def test_the_api_outlives_a_control_plane(three: Clustered) -> None:
     gone, *left = three.plan.oslo_nodes
     nodes.stop(three.state, [gone])
     look = Script.of(
