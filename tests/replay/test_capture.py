@@ -132,3 +132,12 @@ def test_secrets_are_taken_out_of_queries() -> None:
     assert scrubbed("/m/a?X-Amz-Signature=abc&w=2&Token=x") == "/m/a?w=2"
     assert scrubbed("/m/a?sig=abc") == "/m/a"
     assert scrubbed("/search?q=token") == "/search?q=token"
+
+
+def test_a_jump_of_the_clock_is_told_and_an_unsorted_log_is_not_one(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    at = ("04/Oct/2015:13:55:37 +0200", "04/Oct/2015:13:55:36 +0200", "04/Oct/2015:13:55:38 +0200")
+    log.write_text("".join(line("GET /a HTTP/1.1", each) for each in at))
+    assert read_capture(log).longest_gap_s == 1.0
+    log.write_text(log.read_text() + line("GET /a HTTP/1.1", "04/Oct/2016:13:55:38 +0200"))
+    assert read_capture(log).longest_gap_s == 366 * 86400
