@@ -7,6 +7,7 @@ from typing import Any
 from prefect import flow
 
 from flows.approve import approve
+from flows.capacity import capacity
 from flows.cutover import cutover
 from flows.etcd import etcd
 from flows.finalize import finalize
@@ -29,7 +30,8 @@ from tasks.steps.status import done_before
 from tasks.steps.workplace import opened
 
 EXIT = (survey, plan, prepare, network, move, replay, gate, approve, cutover, finalize)
-FLOWS: dict[str, Any] = {each.name: each for each in (*EXIT, provision, rollback, unprepare, etcd, upgrade)}
+_BESIDE = (provision, rollback, unprepare, etcd, upgrade, capacity)
+FLOWS: dict[str, Any] = {each.name: each for each in (*EXIT, *_BESIDE)}
 _UNTIL_PREPARED = (survey, plan, provision, prepare)
 
 

@@ -187,7 +187,7 @@ def report(site: Site, *, out: Path | None = None, json: bool = False) -> int:
 def run_stage(name: str, site: str, options: Common, **more: Any) -> int:
     """Run one flow on a site, `more` being its own arguments, and show what came of it."""
     file = site_file(site)
-    if name == "replay":
+    if name in ("replay", "capacity"):
         _require_capture(file)
     with Running(file, actor=options.actor) as running:
         try:

@@ -24,7 +24,7 @@ Example: safe-harbor judge oslo
 
 
 def register(app: App) -> None:
-    """Add `replay` and `judge`, each with a stand-alone command beside the stage."""
+    """Add `capacity`, and `replay` and `judge`, each with a stand-alone command beside the stage."""
     replays = App(name="replay", help=_REPLAY)
     replays.default(replay_site)
     replays.command(replay_run, name="run")
@@ -33,6 +33,7 @@ def register(app: App) -> None:
     judges.default(judge_site)
     judges.command(judge_latency, name="latency")
     app.command(replays)
+    app.command(capacity)
     app.command(judges)
 
 
@@ -42,6 +43,14 @@ def replay_site(site: Site, options: Common = NO_OPTIONS) -> int:
     Example: safe-harbor replay oslo
     """
     return run_stage("replay", site, options)
+
+
+def capacity(site: Site, options: Common = NO_OPTIONS) -> int:
+    """Load the target in steps until something breaks, and judge what rate it holds.
+
+    Example: safe-harbor capacity oslo --dry-run
+    """
+    return run_stage("capacity", site, options)
 
 
 def judge_site(site: Site, options: Common = NO_OPTIONS) -> int:

@@ -145,6 +145,22 @@ class LatencyGate(Declared):
     require_server_side: bool = False  # block where no rounds of the servers' own logs were judged
 
 
+class Capacity(Declared):
+    """What the target must hold: `factor` times the captured peak; see tasks.gates.capacity."""
+
+    factor: float = Field(default=1.5, ge=1, le=10)
+    most_factor: float = Field(default=6.0, ge=1, le=100)  # of the peak: the knee is looked for up to it
+    step_s: float = Field(default=20.0, ge=1, le=3600)
+    max_conntrack: float = Field(default=0.6, gt=0, lt=1)
+    max_steal: float = Field(default=0.02, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _looks_far_enough(self) -> Self:
+        if self.most_factor < self.factor:
+            raise ValueError(f"most_factor {self.most_factor:g} is below factor {self.factor:g}")
+        return self
+
+
 class StandingApproval(Declared):
     """An approver who has signed beforehand, as in a rehearsal."""
 
@@ -185,6 +201,7 @@ class Site(Declared):
     workload: Workload = Workload()
     replay: Replay
     latency: LatencyGate = LatencyGate()
+    capacity: Capacity = Capacity()
     cutover: Cutover = Cutover()
     approval: StandingApproval | None = None
     waivers: tuple[Waiver, ...] = ()

@@ -48,6 +48,7 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     import flows.exit
     from tasks.steps import (
         approve,
+        capacity,
         cluster,
         cutover,
         etcd,
@@ -72,7 +73,7 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(running, "server", server)
     rooms = (approve, cluster, cutover, etcd, finalize, gate, move, network, plan, prepare, replay, rollback)
-    rooms = (*rooms, survey, upgrade)
+    rooms = (*rooms, capacity, survey, upgrade)
     for module in rooms:
         for name, value in list(vars(module).items()):
             if isinstance(value, Task):
