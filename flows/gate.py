@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from inventory.models.stage import StageResult
+from tasks.steps import exchanges
 from tasks.steps import gate as steps
 from tasks.steps.stage import stage
 from tasks.steps.workplace import opened
@@ -16,6 +17,7 @@ def gate(site: str, dry_run: bool = False) -> StageResult:
     del dry_run
     with opened(site), stage("gate") as draft:
         steps.judge_latency(draft)
+        exchanges.judge_round_trips(draft)
         steps.judge_residency(draft)
         steps.decide(draft)
     return draft.result

@@ -32,6 +32,21 @@ def verdict_lines(document: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def pilot_lines(document: Mapping[str, Any]) -> list[str]:
+    """A pilot: how many rounds to plan, and one line for each endpoint."""
+    planned = document["planned_rounds"]
+    lines = [f"pilot: {document['verdict']} after {document['rounds']} rounds"]
+    lines += [f"  {reason}" for reason in document["reasons"]]
+    lines += [f"plan {planned} rounds (replay.rounds)"] if planned else []
+    for route, endpoints in document["routes"].items():
+        for name, found in endpoints.items():
+            lines.append(
+                f"{route:<14} {name:<6} sigma_d {found['sigma_d']:.4f}  rounds {found['rounds_needed']}  "
+                f"ratio {found['ratio']:.3f} [{found['lower']:.3f}, {found['upper']:.3f}]"
+            )
+    return lines
+
+
 def _route_lines(prefix: str, routes: Mapping[str, Any]) -> Iterator[str]:
     for route, endpoints in routes.items():
         for name, found in endpoints.items():

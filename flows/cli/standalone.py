@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cyclopts import App
 
-from flows.cli.answers import verdict_lines
+from flows.cli.answers import pilot_lines, verdict_lines
 from flows.cli.exits import Exit, NotAPass, print_json
 from flows.cli.replay_compare import replay_compare
 from flows.cli.replay_run import replay_run
@@ -32,6 +32,7 @@ def register(app: App) -> None:
     judges = App(name="judge", help=_JUDGE)
     judges.default(judge_site)
     judges.command(judge_latency, name="latency")
+    judges.command(judge_pilot, name="pilot")
     app.command(replays)
     app.command(capacity)
     app.command(judges)
@@ -84,6 +85,32 @@ def judge_latency(rounds: Path, *, margin: tuple[str, ...] = (), json: bool = Fa
         print("\n".join(verdict_lines(document)))  # noqa: T201 - the answer of the command
     if document["verdict"] not in ("pass", "warn"):
         raise NotAPass(f"latency: {document['verdict']}")
+    return Exit.DONE
+
+
+def judge_pilot(rounds: Path, *, margin: tuple[str, ...] = (), json: bool = False) -> int:
+    """Say from rounds of one side against itself (A/A) how many rounds the comparison needs.
+
+    Example: safe-harbor judge pilot pilot.json --margin p99=0.15
+
+    Parameters
+    ----------
+    rounds
+        A file as for `judge latency`, 6 to 10 rounds; `source` and `target` are both the same side.
+    margin
+        A margin of a percentile, as p95=0.10; may be given several times.
+    json
+        Print the whole judgement on stdout.
+    """
+    from tasks.gates.pilot import judge_pilot_file
+
+    pilot = judge_pilot_file(rounds, margins=dict(_margin(text) for text in margin))
+    if json:
+        print_json(pilot.document())
+    else:
+        print("\n".join(pilot_lines(pilot.document())))  # noqa: T201 - the answer of the command
+    if not pilot.verdict.lets_go_on:
+        raise NotAPass(f"pilot: {pilot.verdict}")
     return Exit.DONE
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -129,8 +129,24 @@ class Replay(Declared):
     rate_rps: float = Field(default=500.0, gt=0)
     requests_per_round: int = Field(default=5000, ge=1)
     rounds: int = Field(default=12, ge=3)  # at most; the gate may stop after a third or two thirds
+    pilot_rounds: int = Field(default=0, ge=0, le=10)  # of the source against itself, to plan the rounds by
     connections: int = Field(default=64, ge=1)
     seed: int = 1
+
+    @model_validator(mode="after")
+    def _pilot_says_something(self) -> Self:
+        if 0 < self.pilot_rounds < 6:
+            raise ValueError(f"pilot_rounds {self.pilot_rounds}: a pilot has 6 to 10 rounds, or 0 for none")
+        return self
+
+
+class Exchange(Declared):
+    """An internet exchange, as an address there that answers to echoes, and how near it must be."""
+
+    name: str = Field(min_length=1)  # as NIX1
+    address: IPv4Address
+    max_min_ms: float = Field(gt=0)
+    max_p99_ms: float = Field(gt=0)
 
 
 class LatencyGate(Declared):
@@ -143,6 +159,16 @@ class LatencyGate(Declared):
     floor_ms: float = Field(default=2.0, ge=0)  # a target below it is never too slow
     error_rate_margin: float = Field(default=0.001, ge=0)
     require_server_side: bool = False  # block where no rounds of the servers' own logs were judged
+    exchanges: tuple[Exchange, ...] = ()  # none is asked that is not named here
+
+    @model_validator(mode="after")
+    def _exchanges_are_separate(self) -> Self:
+        if len(self.exchanges) == 1:
+            raise ValueError("one exchange says nothing of the other: declare two or more, or none")
+        for what in ("name", "address"):
+            if len({getattr(exchange, what) for exchange in self.exchanges}) < len(self.exchanges):
+                raise ValueError(f"two exchanges have the same {what}")
+        return self
 
 
 class Capacity(Declared):

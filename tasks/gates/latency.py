@@ -88,18 +88,25 @@ def judge_latency_file(
     planned: int | None = None,
 ) -> dict[str, Any]:
     """`judge latency FILE [--margin p99=0.15]`: the document of the verdict. Raises BadInput."""
-    base = gate or LatencyGate()
-    for name, margin in (margins or {}).items():
-        if name not in PERCENTILES:
-            raise BadInput(f"--margin {name}: no such percentile; allowed: {', '.join(PERCENTILES)}")
-        if not 0 < margin <= 10:
-            raise BadInput(f"--margin {name}={margin}: allowed are numbers above 0, as 0.15 for 15 %")
-    policy = base.model_copy(update={"margins": {**LatencyGate().margins, **base.margins, **(margins or {})}})
+    policy = with_margins(gate or LatencyGate(), margins)
     rounds = read_rounds(path)
     try:
         return judge(rounds.rounds, planned or rounds.planned_rounds, policy).document()
     except BadInput as error:
         raise BadInput(error.what, path) from error
+
+
+def with_margins(gate: LatencyGate, margins: Mapping[str, float] | None) -> LatencyGate:
+    """The gate with these margins instead of its own, and with a default for each that it has not.
+
+    Raises BadInput for a percentile that is none, or a margin that cannot be.
+    """
+    for name, margin in (margins or {}).items():
+        if name not in PERCENTILES:
+            raise BadInput(f"--margin {name}: no such percentile; allowed: {', '.join(PERCENTILES)}")
+        if not 0 < margin <= 10:
+            raise BadInput(f"--margin {name}={margin}: allowed are numbers above 0, as 0.15 for 15 %")
+    return gate.model_copy(update={"margins": {**LatencyGate().margins, **gate.margins, **(margins or {})}})
 
 
 def judge(rounds: Iterable[Round], planned: int | None, gate: LatencyGate) -> LatencyVerdict:
@@ -109,7 +116,7 @@ def judge(rounds: Iterable[Round], planned: int | None, gate: LatencyGate) -> La
     what was planned.
     """
     taken = tuple(rounds)
-    sides = {"client": _by_route(taken, "client"), "server": _by_route(taken, "server")}
+    sides = {"client": by_route(taken, "client"), "server": by_route(taken, "server")}
     numbers = {item.round for item in taken}
     first = 0 if 0 in numbers else 1
     highest = max(numbers, default=0) - first + 1
@@ -119,7 +126,7 @@ def judge(rounds: Iterable[Round], planned: int | None, gate: LatencyGate) -> La
     sides["client"].setdefault(OVER_ALL, {})
     if sides["server"] or gate.require_server_side:
         sides["server"].setdefault(OVER_ALL, {})
-    gate = gate.model_copy(update={"margins": {**LatencyGate().margins, **gate.margins}})
+    gate = with_margins(gate, None)
     looks: list[Look] = []
     judged: Judged = {}
     for look, count in enumerate(look_points(planned)):
@@ -127,7 +134,7 @@ def judge(rounds: Iterable[Round], planned: int | None, gate: LatencyGate) -> La
             break  # these rounds were not run (yet)
         wanted = range(first, first + count)
         judged = {
-            vantage: {name: _endpoints(routes[name], wanted, look, gate) for name in sorted(routes)}
+            vantage: {name: endpoints_of(routes[name], wanted, look, gate) for name in sorted(routes)}
             for vantage, routes in sides.items()
         }
         verdict = _at_look(judged, planned)
@@ -141,7 +148,8 @@ def judge(rounds: Iterable[Round], planned: int | None, gate: LatencyGate) -> La
     return LatencyVerdict(verdict, reasons, planned, more, tuple(looks), judged["client"], judged["server"])
 
 
-def _by_route(rounds: Iterable[Round], vantage: Vantage) -> dict[str, dict[int, dict[str, Round]]]:
+def by_route(rounds: Iterable[Round], vantage: Vantage) -> dict[str, dict[int, dict[str, Round]]]:
+    """Route -> number -> side -> round, of one vantage."""
     routes: dict[str, dict[int, dict[str, Round]]] = {}
     for item in rounds:
         if item.vantage == vantage:
@@ -149,9 +157,10 @@ def _by_route(rounds: Iterable[Round], vantage: Vantage) -> dict[str, dict[int, 
     return routes
 
 
-def _endpoints(
+def endpoints_of(
     of_route: Mapping[int, Mapping[str, Round]], wanted: Sequence[int], look: int, gate: LatencyGate
 ) -> dict[str, Endpoint]:
+    """Every endpoint of one route at one look, over the rounds that are wanted."""
     pairs = [
         (sides["source"], sides["target"]) for number in wanted if len(sides := of_route.get(number, {})) == 2
     ]

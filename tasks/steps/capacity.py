@@ -61,12 +61,12 @@ def judge_target(draft: Draft, *, dry_run: bool = False) -> None:
     verdict = judge_capacity(steps, peak, rules, limits)
     draft.figures["capacity"] = capacity_figures(verdict, steps, limits)
     decided = deciding(steps, required)
-    watch = watches[steps.index(decided)] if decided is not None else None
+    nodes = watches[steps.index(decided)].nodes if decided is not None else {}
     raw = json.dumps(draft.figures["capacity"]["steps"])
     evidence: dict[str, tuple[Evidence, ...]] = {
         "": (observed(place.clock, f"safe-harbor capacity {site.name}", raw),)
     }
-    for name, node in (watch.nodes if watch else {}).items():
+    for name, node in nodes.items():
         evidence[name] = (observed(place.clock, SOURCE, "\n".join(node.raw) or node.error),)
     draft.add(capacity_findings(verdict, steps, limits, evidence))
 

@@ -11,11 +11,13 @@ from prefect.cache_policies import NO_CACHE
 from inventory.models.site import Site
 from inventory.models.verdict import Verdict
 from tasks.gates.latency_campaign import judged_campaign
+from tasks.gates.pilot import judge_pilot
+from tasks.gates.rounds_file import Round
 from tasks.replay.rounds import campaign_of
-from tasks.steps.stage import Draft
+from tasks.steps.stage import HALTED, Draft, Halt
 from tasks.steps.workplace import current
 
-ROUNDS_FILE = "rounds.json"
+ROUNDS_FILE, PILOT_FILE = "rounds.json", "pilot.json"
 
 
 @task(name="replay rounds", cache_policy=NO_CACHE)
@@ -40,6 +42,8 @@ def replay_rounds(draft: Draft) -> None:
         place.progress.step(f"{what}, {side}", done, planned)
 
     campaign.on_progress = told
+    if rules.pilot_rounds:
+        campaign.planned = _piloted(draft, urls["source"])
     verdict = judged_campaign(campaign, place.site.latency)
     rounds = campaign.rounds_file()
     (place.state / ROUNDS_FILE).write_text(json.dumps(rounds, indent=1) + "\n")
@@ -48,6 +52,40 @@ def replay_rounds(draft: Draft) -> None:
     draft.figures["discarded"] = rounds["discarded"]
     if verdict.verdict is Verdict.ERROR or not rounds["rounds"]:
         draft.verdict = Verdict.INCONCLUSIVE  # no round became valid: nothing that a gate could judge
+
+
+def _piloted(draft: Draft, source: str) -> int:
+    """How many rounds to plan, by the source against itself; keeps pilot.json.
+
+    Raises Halt where the pilot says that no comparison could be believed, and what the replay raises.
+    """
+    place = current()
+    rules = place.site.replay.model_copy(update={"rounds": place.site.replay.pilot_rounds})
+    campaign = campaign_of(
+        rules,
+        {"source": source, "target": source},
+        place.state / "pilot",
+        allow=_named_hosts(place.site),
+        slo_ms=place.site.latency.ceiling_ms,
+    )
+
+    def told(number: int, side: str, done: int, planned: int) -> None:
+        place.progress.step(f"pilot {number} of {rules.rounds}, {side} half", done, planned)
+
+    campaign.on_progress = told
+    rounds = [Round(**figures.__dict__) for pair in campaign.run_pairs() for figures in pair.figures]
+    (place.state / PILOT_FILE).write_text(json.dumps(campaign.rounds_file(), indent=1) + "\n")
+    pilot = judge_pilot(rounds, place.site.latency)
+    draft.figures["pilot"] = pilot.document()
+    if pilot.planned_rounds is None:
+        draft.verdict = Verdict.INCONCLUSIVE
+        draft.figures[HALTED] = f"the pilot says {pilot.verdict}: {'; '.join(pilot.reasons)}"
+        raise Halt(draft.figures[HALTED])
+    planned = min(pilot.planned_rounds, place.site.replay.rounds)
+    place.progress.say(
+        f"pilot: {pilot.planned_rounds} rounds for 90 % power; {planned} are planned (replay.rounds)"
+    )
+    return planned
 
 
 def _named_hosts(site: Site) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         cluster,
         cutover,
         etcd,
+        exchanges,
         finalize,
         gate,
         move,
@@ -73,7 +74,7 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(running, "server", server)
     rooms = (approve, cluster, cutover, etcd, finalize, gate, move, network, plan, prepare, replay, rollback)
-    rooms = (*rooms, capacity, survey, upgrade)
+    rooms = (*rooms, capacity, exchanges, survey, upgrade)
     for module in rooms:
         for name, value in list(vars(module).items()):
             if isinstance(value, Task):

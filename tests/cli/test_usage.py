@@ -23,7 +23,7 @@ COMMANDS = [
     *("survey", "plan", "provision", "prepare", "network", "move", "approve"),
     *("cutover", "rollback", "finalize"),
     *("run", "status", "report", "doctor", "replay", "replay run", "replay compare"),
-    *("judge", "judge latency", "capacity"),
+    *("judge", "judge latency", "judge pilot", "capacity"),
     *("etcd", "etcd backup", "etcd restore", "upgrade"),
     *("audit", "audit show", "audit verify", "audit export", "audit witness"),
     *("network recommend", "rehearse", "rehearse setup", "rehearse up", "rehearse down"),

@@ -32,8 +32,8 @@ WRONG = {
         "controller: Fjordshop AS",
         "controller: Fjordshop AS\npolicies: strict",
         "site.yaml:4:1: unknown key policies; did you mean policy? (known: schema, name, controller, "
-        "profile, profiles, policy, state, source, target, dns, workload, replay, latency, cutover, "
-        "approval, waivers)",
+        "profile, profiles, policy, state, source, target, dns, workload, replay, latency, capacity, "
+        "cutover, approval, waivers)",
     ),
     "unknown key inside a list": (
         "address: 10.60.0.12}",
