@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from flows.cli import audit, cluster, machine, networks, provision, rehearse, stages, standalone
+from flows.cli import audit, cluster, machine, networks, provision, rehearse, residency, stages, standalone
 
 app = App(
     name="safe-harbor",
@@ -15,5 +15,5 @@ app = App(
     result_action="return_value",  # the exit code is ours to give, and Ctrl-C ours to answer
     suppress_keyboard_interrupt=False,
 )
-for group in (stages, networks, provision, cluster, standalone, audit, rehearse, machine):
+for group in (stages, networks, provision, cluster, standalone, residency, audit, rehearse, machine):
     group.register(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from cyclopts import App, Parameter
 from flows.cli.exits import Exit, NotAPass, print_json
 from flows.cli.running import Running, site_file
 from inventory.errors import BadInput
+from inventory.models.stage import StageResult
 
 
 @Parameter(name="*")
@@ -184,8 +186,18 @@ def report(site: Site, *, out: Path | None = None, json: bool = False) -> int:
     return Exit.DONE
 
 
-def run_stage(name: str, site: str, options: Common, **more: Any) -> int:
-    """Run one flow on a site, `more` being its own arguments, and show what came of it."""
+def run_stage(
+    name: str,
+    site: str,
+    options: Common,
+    *,
+    shown: Callable[[StageResult], list[str]] | None = None,
+    **more: Any,
+) -> int:
+    """Run one flow on a site, `more` being its own arguments, and show what came of it.
+
+    `shown` gives the lines for stdout, of a result that is a pass or not, where no JSON is asked for.
+    """
     file = site_file(site)
     if name in ("replay", "capacity"):
         _require_capture(file)
@@ -193,12 +205,18 @@ def run_stage(name: str, site: str, options: Common, **more: Any) -> int:
         try:
             result = running.stage(name, dry_run=options.dry_run, **more)
         except NotAPass as refusal:
-            if options.json and refusal.result is not None:
-                print_json(refusal.result.model_dump(mode="json"))
+            if refusal.result is not None:
+                _show(refusal.result, options, shown)
             raise
-        if options.json:
-            print_json(result.model_dump(mode="json"))
+        _show(result, options, shown)
     return Exit.DONE
+
+
+def _show(result: StageResult, options: Common, shown: Callable[[StageResult], list[str]] | None) -> None:
+    if options.json:
+        print_json(result.model_dump(mode="json"))
+    elif shown is not None:
+        print("\n".join(shown(result)))  # noqa: T201 - the answer of the command
 
 
 def _exit_stages() -> tuple[str, ...]:

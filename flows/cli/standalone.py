@@ -7,6 +7,7 @@ from pathlib import Path
 from cyclopts import App
 
 from flows.cli.answers import pilot_lines, verdict_lines
+from flows.cli.decision_lines import decision_lines
 from flows.cli.exits import Exit, NotAPass, print_json
 from flows.cli.replay_compare import replay_compare
 from flows.cli.replay_run import replay_run
@@ -55,11 +56,11 @@ def capacity(site: Site, options: Common = NO_OPTIONS) -> int:
 
 
 def judge_site(site: Site, options: Common = NO_OPTIONS) -> int:
-    """Judge the replayed rounds and the residency controls, and decide.
+    """Judge the replayed rounds and the residency controls, and decide: findings, waivers, reasons, digest.
 
     Example: safe-harbor judge oslo
     """
-    return run_stage("gate", site, options)
+    return run_stage("gate", site, options, shown=decision_lines)
 
 
 def judge_latency(rounds: Path, *, margin: tuple[str, ...] = (), json: bool = False) -> int:

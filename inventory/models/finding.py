@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from inventory.models.verdict import Verdict
 
@@ -27,6 +28,10 @@ class Severity(StrEnum):
     MEDIUM = "medium"
 
 
+def _in_utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)
+
+
 class Evidence(BaseModel):
     """One observation. `source` is the command, call or file that anyone can repeat; `digest` is the
     SHA-256 (hex) of the raw observation; `excerpt` is the part of it that a person reads."""
@@ -35,7 +40,8 @@ class Evidence(BaseModel):
 
     source: str
     grade: Grade
-    observed_at: AwareDatetime
+    # In UTC, so that one moment has one text, and one digest, in every time zone.
+    observed_at: Annotated[AwareDatetime, AfterValidator(_in_utc)]
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     excerpt: str = ""
 

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from inventory.models.cluster import Cluster, Declared, Fabric, Node, Role
 from inventory.models.finding import Waiver
 from inventory.models.machines import Kvm
+from inventory.models.processing import Processing
 from inventory.models.services import Bucket, Database, Dns, Edge, Registry
 from inventory.models.ssh import Ssh
 from inventory.models.tuning import HostSize
@@ -225,6 +226,7 @@ class Site(Declared):
     target: Target
     dns: Dns
     workload: Workload = Workload()
+    processing: Processing = Processing()
     replay: Replay
     latency: LatencyGate = LatencyGate()
     capacity: Capacity = Capacity()

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from inventory.models.observation import Observation
 from inventory.models.resource import Survey
 from inventory.models.site import Side, Site
 from inventory.models.site import Workload as Moving
+from inventory.models.statement import Signed
+from inventory.ranges import Ranges
 from tasks.drivers.ports import Clock, DnsZone, Host, Kube, Objects, Sql
 
 Phase = Literal["before-cutover", "after-finalize"]
@@ -98,7 +101,8 @@ class Residency:
     """Group `residency`: where does the data lie, and what still points away from Norway?
 
     Before the cutover (and until `finalize`) the source still holds the data, as declared; after it, what is
-    left there is a failure.
+    left there is a failure. `statements` are verified and in force; `observations` are oldest first;
+    `countries` are geo databases, and `registrants` says in which country an address's registrant is.
     """
 
     site: Site
@@ -110,3 +114,7 @@ class Residency:
     hosts: Mapping[str, Host]
     clock: Clock
     phase: Phase = "before-cutover"
+    statements: tuple[Signed, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    countries: tuple[Ranges, ...] = ()
+    registrants: Ranges | None = None

@@ -3,7 +3,8 @@
 Every finding counts: only `pass` and `warn` let the exit go on, whatever the severity, and no findings at all
 is no-go. A waiver lets one check through on its subject (`*`: on all), until and with the day on which it
 expires; the finding keeps its verdict and is shown with the approver's name. The digest is what an approver
-signs: the same evidence has the same digest, whatever the order in which it came.
+signs: the same evidence, waivers and policy have the same digest on any machine, whatever their order, its
+time zone, locale or hash seed.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from datetime import date
 from typing import Any, Literal
 
 import rfc8785
+from pydantic import BaseModel
 
 from inventory.models.finding import Finding, Waiver
+from inventory.models.policy import Policy
 
 
 @dataclass(frozen=True)
 class Decision:
-    """`findings` as judged, waived ones marked; `digest` is SHA-256 (hex) over their RFC 8785 JSON."""
+    """`findings` as judged, waived ones marked; `digest` is SHA-256 (hex) over the RFC 8785 JSON
+    of findings, applied waivers and policy."""
 
     verdict: Literal["go", "no-go"]
     reasons: tuple[str, ...]
@@ -36,8 +40,10 @@ class Decision:
         return self.verdict == "go"
 
 
-def decide(findings: Iterable[Finding], waivers: Iterable[Waiver], today: date) -> Decision:
-    """Judges them; `today` decides which waivers have expired."""
+def decide(
+    findings: Iterable[Finding], waivers: Iterable[Waiver], today: date, policy: Policy | None = None
+) -> Decision:
+    """Judges them; `today` decides which waivers have expired. `policy`, which weighed them, is signed."""
     waivers = tuple(waivers)
     valid = [waiver for waiver in waivers if waiver.expires >= today]
     judged: list[Finding] = []
@@ -59,7 +65,13 @@ def decide(findings: Iterable[Finding], waivers: Iterable[Waiver], today: date) 
         tuple(judged),
         tuple(applied),
         tuple(waiver for waiver in waivers if waiver.expires < today),
-        digest_of({"findings": [_plain(f) for f in judged], "waivers": [_plain(w) for w in applied]}),
+        digest_of(
+            {
+                "findings": [_plain(f) for f in judged],
+                "waivers": [_plain(w) for w in applied],
+                "policy": _plain(policy) if policy else None,
+            }
+        ),
     )
 
 
@@ -77,5 +89,5 @@ def _order(finding: Finding) -> tuple[str, str, bytes]:
     return finding.code, finding.subject, rfc8785.dumps(_plain(finding))
 
 
-def _plain(model: Finding | Waiver) -> Any:
+def _plain(model: BaseModel) -> Any:
     return model.model_dump(mode="json")

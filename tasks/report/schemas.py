@@ -13,9 +13,11 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from inventory.models.cluster_file import ClusterFile
+from inventory.models.observation import Observation
 from inventory.models.resource import Survey
 from inventory.models.site import Site
 from inventory.models.stage import StageResult
+from inventory.models.statement import Statement
 from inventory.profile import Profile
 from tasks.gates.latency import LatencyVerdict
 from tasks.gates.rounds_file import Rounds
@@ -27,6 +29,8 @@ _MODELS: tuple[tuple[str, type[BaseModel], bool], ...] = (
     ("site", Site, True),
     ("cluster", ClusterFile, True),
     ("profile", Profile, True),
+    ("statement", Statement, True),
+    ("observation", Observation, True),
     ("survey", Survey, False),
     ("stage", StageResult, False),
     ("rounds", Rounds, True),

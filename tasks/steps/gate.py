@@ -6,6 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from inventory.policy import load_policy
+from inventory.ranges import read_ranges
 from tasks.checks.context import Phase, Residency
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check, in_group, judge
@@ -13,8 +14,10 @@ from tasks.gates.decision import decide as decide_on
 from tasks.gates.latency import judge as judge_rounds
 from tasks.gates.latency_campaign import latency_findings
 from tasks.gates.rounds_file import read_rounds
+from tasks.steps.observe import read_observations
 from tasks.steps.replay import ROUNDS_FILE
 from tasks.steps.stage import Draft, read_result
+from tasks.steps.statements import read_statements
 from tasks.steps.survey import last_survey
 from tasks.steps.workplace import Workplace, current
 
@@ -59,10 +62,13 @@ def decide(draft: Draft) -> None:
         if (result := read_result(place.state, name)) is not None
         for finding in result.findings
     ]
-    decision = decide_on([*before, *draft.findings], place.site.waivers, place.clock.now().date())
+    policy = load_policy(place.site.policy)
+    today = place.clock.now().date()
+    decision = decide_on([*before, *draft.findings], place.site.waivers, today, policy)
     draft.figures["decision"] = {
         "go": decision.go,
         "digest": decision.digest,
+        "policy": policy.name,
         "reasons": list(decision.reasons),
         "findings": len(decision.findings),
         "waivers": [waiver.model_dump(mode="json") for waiver in decision.applied],
@@ -71,8 +77,13 @@ def decide(draft: Draft) -> None:
 
 
 def residency_context(place: Workplace, phase: Phase) -> Residency:
-    """What the residency checks see. `phase` is `before-cutover` or `after-finalize`."""
-    drivers = place.drivers
+    """What the residency checks see. `phase` is `before-cutover` or `after-finalize`.
+
+    Raises BadInput for a statement, table or observation that is refused.
+    """
+    drivers, processing = place.drivers, place.site.processing
+    tables = (processing.countries, processing.countries_again)
+    registrants = processing.registrants
     return Residency(
         site=place.site,
         survey=last_survey(place),
@@ -83,4 +94,8 @@ def residency_context(place: Workplace, phase: Phase) -> Residency:
         hosts=drivers.hosts(),
         clock=place.clock,
         phase=phase,
+        statements=read_statements(place.site, place.clock.now().date()),
+        observations=read_observations(place.site.state),
+        countries=tuple(read_ranges(file) for file in tables if file is not None),
+        registrants=read_ranges(registrants) if registrants else None,
     )

@@ -166,7 +166,7 @@ def test_every_command_of_a_group_stands_in_a_runbook() -> None:
         for page in RUNBOOKS
         for words in (*_examples(page.read_text()), *_mentions(page.read_text()))
     }
-    for group in ("audit", "etcd", "rehearse", "replay", "judge"):
+    for group in ("audit", "etcd", "rehearse", "replay", "judge", "residency"):
         inner: App = app[group]
         for name in inner:
             assert name.startswith("-") or (group, name) in named, f"{group} {name} is in no runbook"

@@ -10,6 +10,7 @@ from inventory.errors import BadInput
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from inventory.policy import known_policies, load_policy
+from tasks.checks.registry import in_group
 
 CODES = ("INV-01", "DAT-01", "DAT-02", "DAT-03", "DAT-05", "NET-02")
 
@@ -65,3 +66,17 @@ def test_nothing_becomes_a_pass_and_nothing_is_dropped(name: str, pairs: list[tu
     assert all(
         each.verdict is Verdict.NODATA or each.verdict is Verdict.WARN for each in after[len(before) :]
     )
+
+
+def test_every_policy_weighs_every_control_that_there_is_a_check_for() -> None:
+    codes = {check.code for check in in_group("residency")}
+    assert len(codes) == 23
+    for name in known_policies():
+        assert {control.code for control in load_policy(name).required} == codes
+
+
+def test_strict_takes_no_control_lighter_than_the_catalogue() -> None:
+    rank = [Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL]
+    weights = {control.code: control.severity for control in load_policy("strict").required}
+    for check in in_group("residency"):
+        assert rank.index(weights[check.code]) >= rank.index(check.severity)

@@ -1,0 +1,89 @@
+"""What is seen of a node is kept line by line, what cannot be seen is said, and a broken line is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inventory.errors import BadInput
+from inventory.load import load_site
+from inventory.models.observation import Egress
+from tasks.drivers.errors import HostUnreachable
+from tasks.drivers.ports import Output
+from tasks.steps.observe import OBSERVATIONS, _append, inside, look, observe, read_observations
+from tests.inventory.sites import whole
+from tests.survey.clock import StandingClock
+
+ROW = "ipv4 2 tcp 6 9 ESTABLISHED src=10.244.1.2 dst=8.8.8.8 sport=1 dport=443 src=8.8.8.8 dst=10.60.0.11"
+
+
+class Node:
+    name = "oslo-1"
+
+    def __init__(self, table: str = f"seen proc\n{ROW}\n", echo: bytes | None = None) -> None:
+        self._table, self._echo = table, echo
+        self._seconds = iter((0.004, 0.0021, 0.003, 0.01, 0.005, 0.0025, 0.9))
+
+    def check(self, command: object, **_: object) -> str:
+        if not self._table:
+            raise HostUnreachable("oslo-1", "refused")
+        return self._table
+
+    def run(self, command: object, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
+        return Output(0, (self._echo if self._echo is not None else stdin).decode(), "", next(self._seconds))
+
+
+def seen(folder: Path, node: Any, vantage: str = "nix1") -> Any:
+    return look(load_site(whole(folder)), node, vantage, StandingClock())
+
+
+def test_egress_and_the_least_of_seven_echoes(tmp_path: Path) -> None:
+    found = seen(tmp_path, Node())
+    assert found.egress == (Egress(protocol="tcp", address="8.8.8.8", port=443),)
+    assert (found.round_trip_ms, found.vantage, found.unseen) == (2.1, "nix1", "")
+    assert seen(tmp_path, Node(), "").round_trip_ms is None
+
+
+@pytest.mark.parametrize(
+    ("node", "why"),
+    [
+        (Node(""), "refused"),
+        (Node("seen proc\njunk\n"), "without an original tuple"),
+        (Node("unseen no table\n"), "no table"),
+        (Node(echo=b"other"), "the nonce did not come back"),
+    ],
+)
+def test_what_cannot_be_seen_is_said(node: Node, why: str, tmp_path: Path) -> None:
+    found = seen(tmp_path, node)
+    assert found.egress is None
+    assert why in found.unseen
+
+
+def test_lines_are_kept_and_read_again_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    rows = [seen(tmp_path, Node()), seen(tmp_path, Node("unseen x\n"))]
+    file = tmp_path / "state" / OBSERVATIONS
+    assert read_observations(tmp_path / "state") == ()
+    _append(file, rows)
+    _append(file, rows[:1])
+    assert len(read_observations(tmp_path / "state")) == 3
+    assert file.stat().st_mode & 0o777 == 0o600
+    with file.open("a") as out:
+        out.write("{}\n")
+    with pytest.raises(BadInput, match=r"observations.jsonl:4: is no observation"):
+        read_observations(tmp_path / "state")
+
+
+def test_a_vantage_that_is_not_declared_is_refused_before_a_host_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"--vantage oslo: there is no such vantage"):
+        observe(load_site(whole(tmp_path)), "oslo")
+
+
+def test_inside_is_the_cluster_the_underlay_and_the_nodes(tmp_path: Path) -> None:
+    assert inside(load_site(whole(tmp_path)))[:4] == (
+        "10.244.0.0/16",
+        "10.96.0.0/16",
+        "10.60.0.0/24",
+        "10.60.0.11/32",
+    )
