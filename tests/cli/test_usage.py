@@ -25,6 +25,7 @@ COMMANDS = [
     *("run", "status", "report", "doctor", "replay", "replay run", "replay compare"),
     *("judge", "judge latency", "judge pilot", "capacity"),
     *("etcd", "etcd backup", "etcd restore", "upgrade"),
+    *("residency", "residency observe", "residency sign", "residency statements", "residency record"),
     *("audit", "audit show", "audit verify", "audit export", "audit witness"),
     *("network recommend", "rehearse", "rehearse setup", "rehearse up", "rehearse down"),
 ]

@@ -32,8 +32,8 @@ WRONG = {
         "controller: Fjordshop AS",
         "controller: Fjordshop AS\npolicies: strict",
         "site.yaml:4:1: unknown key policies; did you mean policy? (known: schema, name, controller, "
-        "profile, profiles, policy, state, source, target, dns, workload, replay, latency, capacity, "
-        "cutover, approval, waivers)",
+        "profile, profiles, policy, state, source, target, dns, workload, processing, replay, latency, "
+        "capacity, cutover, approval, waivers)",
     ),
     "unknown key inside a list": (
         "address: 10.60.0.12}",
@@ -284,7 +284,8 @@ def test_every_path_of_the_model_is_made_absolute_and_looked_at() -> None:
     written = {name for name, kind in FILES.items() if kind is Kind.WRITTEN}
     assert written == {"state", "target.cluster.kubeconfig"}
     plain = {name.rpartition(".")[2] for name, kind in FILES.items() if kind is Kind.FILE}
-    assert plain == {"ca_file", "certificate_file", "known_hosts", "capture", "manifests", "file"}
+    tables = {"countries", "countries_again", "registrants"}
+    assert plain == {"ca_file", "certificate_file", "known_hosts", "capture", "manifests", "file"} | tables
     secret = {name.rpartition(".")[2] for name, kind in FILES.items() if kind is Kind.SECRET}
     assert {"identity_file", "tsig_key_file", "key_file", "app_password_file", "kubeconfig"} <= secret
 
