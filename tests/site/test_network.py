@@ -5,6 +5,7 @@ The nodes are `test_prepare`'s: two, beside any other site.
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +16,17 @@ from typing import Any
 import pytest
 
 from inventory.models.change import Change
-from inventory.models.cluster import KubeProxy, ProxyMode
+from inventory.models.cluster import BgpPeer, KubeProxy, Network, ProxyMode
 from inventory.models.command import Script
 from inventory.models.finding import Finding
 from inventory.models.site import Site
 from inventory.models.verdict import Verdict
+from rehearsal import netns
 from rehearsal.matrix.registry import all_faults, faults_named
 from rehearsal.matrix.run import heal, healthy_runs, try_fault, where_of
+from rehearsal.plan import Plan
+from rehearsal.services.router import ask_router, start_router
+from rehearsal.state import State
 from tasks.checks.context import DataPlane, Workload
 from tasks.checks.registry import in_group, judge
 from tasks.checks.workload import wl_grace, wl_ready
@@ -29,6 +34,7 @@ from tasks.drivers.clock import SystemClock
 from tasks.drivers.errors import ServiceFailed
 from tasks.drivers.kube import KubeApi
 from tasks.drivers.ports import Host
+from tasks.facts import modules
 from tasks.facts.gather import gather
 from tasks.facts.probe import NAMESPACE
 from tasks.networks import node_plan, proxy_account
@@ -38,6 +44,7 @@ from tasks.networks.probe_image import probe_image
 from tasks.networks.registry import of_site
 from tasks.operations.apply import apply_all
 from tasks.steps.preparation import keep_kubeconfig
+from tests.site.changing import raise_network, recommended, with_network
 from tests.site.dying_pods import GRACEFUL, NOTHING, READY, Dying, Way
 from tests.site.test_prepare import Bare, bare, prepare
 
@@ -57,6 +64,7 @@ class Standing:
     hosts: Mapping[str, Host]
     kube: KubeApi
     programs: Path
+    plan: Plan
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +73,7 @@ def standing(bare: Bare) -> Iterator[Standing]:
     site = bare.preparation.site
     keep_kubeconfig(bare.preparation, bare.hosts[site.target.nodes[0].name])
     kube = KubeApi.open(site.target.cluster.kubeconfig, "trial")
-    yield Standing(site, bare.hosts, kube, site.target.cluster.programs)
+    yield Standing(site, bare.hosts, kube, site.target.cluster.programs, bare.plan)
     kube.close()
 
 
@@ -255,3 +263,108 @@ def test_running_a_program_in_a_pod(raised: Standing, probes: Probes) -> None:
         raised.kube.execute(NAMESPACE, pod, ["/probe", "serve", "-listen", ":10499"], timeout_s=1)
     with pytest.raises(ServiceFailed, match="no such file"):
         raised.kube.execute(NAMESPACE, pod, ["/bin/sh"])
+
+
+# -- from here on the pods are on other networks ------------------------------------------------------------
+
+WEAVE = """
+ip link add weave type bridge && ip link add vethwe-bridge type veth peer name vethwe-datapath
+iptables -t nat -N WEAVE && iptables -t nat -A WEAVE -s 10.32.0.0/12 -j RETURN
+iptables -t nat -A POSTROUTING -j WEAVE
+mkdir -p /var/lib/weave /opt/cni/bin && touch /var/lib/weave/weave-net.db /opt/cni/bin/weave-net
+"""
+
+
+def changed(raised: Standing, network: Network) -> tuple[Standing, dict[str, Any]]:
+    """The cluster on another network, with its checks let through, and the figures of the change."""
+    site = with_network(raised.site, network)
+    draft = raise_network(site, raised.hosts, raised.kube)
+    figures = draft.figures["network_change"]
+    print(network.kind, figures)  # noqa: T201 - figures
+    now = replace(raised, site=site)
+    names = [node.name for node in site.target.nodes]
+    with probing(raised.kube, CLOCK, names, probe_image(raised.programs).reference) as probes:
+        found = findings(now, probes)
+    assert refused(found) == set(), [f for f in found if not f.verdict.lets_go_on]
+    return now, figures
+
+
+def is_counted(figures: dict[str, Any], nodes: int) -> None:
+    """Every node was emptied, and the load saw (nearly) nothing of it."""
+    assert len(figures["nodes"]) == nodes
+    assert sum(node["evicted"] for node in figures["nodes"]) >= 2
+    load = figures["load"]
+    assert load["requests"] > 100
+    assert load["failed"] <= load["requests"] / 100, load
+
+
+def test_what_the_underlay_lets_through_becomes_a_recommendation(raised: Standing) -> None:
+    advice = recommended(raised.site, raised.hosts, raised.kube)
+    print("\n".join(advice.lines()))  # noqa: T201 - figures
+    seen = advice.environment
+    assert (seen.same_l2, seen.foreign_sources, seen.mtu) == (True, True, 1500)
+    assert seen.mbit_per_s is not None
+    assert set(seen.without_wireguard) in (set(), set(raised.hosts)), "all nodes have one kernel here"
+    assert advice.recommendation.kind == "flannel_host_gw"
+    # A provider that drops foreign sources, as many do: at the switch between the nodes.
+    switch = ["nsenter", f"--net=/run/netns/{raised.plan.wan_netns}"]
+    rule = ["iptables", "FORWARD", "-s", raised.plan.oslo_pod_network, "-j", "DROP"]
+    netns.sysctl(raised.plan.wan_netns, "net/bridge/bridge-nf-call-iptables", "1")
+    subprocess.run([*switch, rule[0], "-I", *rule[1:]], check=True)
+    try:
+        filtered = recommended(raised.site, raised.hosts, raised.kube)
+    finally:
+        subprocess.run([*switch, rule[0], "-D", *rule[1:]], check=True)
+        netns.sysctl(raised.plan.wan_netns, "net/bridge/bridge-nf-call-iptables", "0")
+    assert filtered.environment.foreign_sources is False
+    assert filtered.recommendation.kind == "flannel_vxlan"
+    assert filtered.as_json()["settings"] == {"direct_routing": False}
+
+
+def test_no_node_becomes_a_wireguard_node_without_the_kernels_module(raised: Standing) -> None:
+    node, host = next(iter(raised.hosts.items()))
+    asked = modules.ask(("wireguard",))
+    if gather(host, [asked]).of(asked)["wireguard"] is not modules.State.MISSING:
+        pytest.skip("this kernel has WireGuard")
+    network = of_site(raised.site)
+    shared = gather(raised.hosts[network.shared_on().name], network.shared_questions())
+    wanted = with_network(raised.site, Network(kind="flannel_wireguard"))
+    with pytest.raises(ServiceFailed, match=f"{node}: its kernel has no WireGuard"):
+        raise_network(wanted, raised.hosts, raised.kube)
+    assert gather(raised.hosts[network.shared_on().name], network.shared_questions()) == shared
+
+
+def test_vxlan_becomes_host_gw_beneath_a_load(raised: Standing) -> None:
+    last = raised.site.target.nodes[-1].name
+    raised.hosts[last].check(Script.of(WEAVE))
+    now, figures = changed(raised, Network(kind="flannel_host_gw"))
+    is_counted(figures, len(raised.hosts))
+    for host in raised.hosts.values():
+        links = host.check(Script.of("ip -brief link show"))
+        assert "flannel.1" not in links
+        assert "weave" not in links
+        assert "WEAVE" not in host.check(Script.of("iptables-save"))
+    assert (
+        raised.hosts[last].check(Script.of("ls /var/lib/safe-harbor/left/weave/opt/cni/bin")) == "weave-net\n"
+    )
+    assert raise_network(now.site, raised.hosts, raised.kube).changes == 0, "a repeat changes nothing"
+
+
+def test_host_gw_becomes_bgp_with_the_router_and_goes_back(raised: Standing) -> None:
+    plan = raised.plan
+    start_router(plan, State(plan))
+    router = BgpPeer.model_validate({"address": plan.oslo_gateway, "as_number": plan.router_as})
+    bgp = Network(kind="bgp", bgp_peers=(router,), as_number=plan.nodes_as)
+    _, figures = changed(raised, bgp)
+    is_counted(figures, len(raised.hosts))
+    learnt = ask_router(plan, "show", "route")
+    for node in raised.site.target.nodes:
+        assert str(node.address) in learnt, "the router knows the way to each node's pods"
+        ways = raised.hosts[node.name].check(Script.of("ip -4 route show proto bird"))
+        assert len(ways.splitlines()) == len(raised.hosts) - 1
+        assert plan.oslo_gateway not in ways, "on one layer 2, from node to node"
+    _, back = changed(raised, Network())
+    is_counted(back, len(raised.hosts))
+    for host in raised.hosts.values():
+        assert not host.run(Script.of("systemctl is-active bird")).ok
+        assert host.check(Script.of("ip -4 route show proto bird")) == ""
