@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from tasks.drivers.errors import OutsideError, ServiceFailed
+from tasks.drivers.errors import ServiceFailed
 from tasks.drivers.ports import Clock, Kube
 from tasks.facts.probe import (
     ANSWERS,
@@ -106,11 +106,13 @@ def raise_probes(
 ) -> Probes:
     """Create the probe pods and wait until all are ready.
 
-    Raises ServiceFailed with each missing pod's state where they are not in time.
+    Raises ServiceFailed with each missing pod's state where they are not in time, or where an earlier run's
+    are still being removed then.
     """
     started = clock.now()
+    _await_the_last_gone(kube, clock, started + timedelta(seconds=within_s))
     for manifest in manifests(reference):
-        _settled_apply(kube, clock, manifest, within_s)
+        kube.apply(manifest)
     while True:
         pods = kube.list("v1", "Pod", namespace=NAMESPACE)
         found = Probes(_ready(pods, POD_APP), _ready(pods, NODE_APP))
@@ -176,21 +178,19 @@ def probing(kube: Kube, clock: Clock, nodes: Sequence[str], reference: str) -> I
         remove_probes(kube, clock)
 
 
-def _settled_apply(kube: Kube, clock: Clock, manifest: Mapping[str, Any], within_s: float) -> None:
-    """Apply, again where the namespace of an earlier run is still going away."""
-    started = clock.now()
-    while True:
-        try:
-            kube.apply(manifest)
-        except OutsideError as error:
-            late = (clock.now() - started).total_seconds() > within_s
-            if late or ("being terminated" not in error.what and "not found" not in error.what):
-                raise
-            clock.sleep(_POLL_S)
-            if manifest["kind"] != "Namespace":
-                kube.apply(manifests("")[0])
-        else:
-            return
+def _await_the_last_gone(kube: Kube, clock: Clock, deadline: datetime) -> None:
+    """Wait while the namespace of an earlier run goes away: what is applied into it goes with it.
+
+    Raises ServiceFailed where it is still going at the deadline.
+    """
+    while (kube.get("v1", "Namespace", NAMESPACE) or {}).get("metadata", {}).get("deletionTimestamp"):
+        if clock.now() > deadline:
+            raise ServiceFailed(
+                f"{kube.name}: namespace {NAMESPACE}",
+                "an earlier run's is still being removed",
+                f"kubectl get namespace {NAMESPACE} -o yaml  # its conditions say what holds it",
+            )
+        clock.sleep(_POLL_S)
 
 
 def _ready(pods: Sequence[Mapping[str, Any]], app: str) -> dict[str, str]:

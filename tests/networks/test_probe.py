@@ -55,6 +55,36 @@ def test_a_pod_that_does_not_come_is_named_with_its_reason() -> None:
         raise_probes(kube, StillClock(), NODES, "x", within_s=5)
 
 
+class Leaving(StillClock):
+    """A clock by which the namespace of an earlier run is gone after some seconds, with all that is in it."""
+
+    def __init__(self, kube: MemoryKube, after_s: float) -> None:
+        super().__init__()
+        self._kube, self._left_s = kube, after_s
+        kube.put(
+            {
+                "kind": "Namespace",
+                "metadata": {"name": NAMESPACE, "deletionTimestamp": "2026-11-23T20:07:30Z"},
+            }
+        )
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self._left_s -= seconds
+        if self._left_s <= 0 < self._left_s + seconds:
+            self._kube.objects.clear()
+            self._kube.put(*all_pods())
+
+
+def test_nothing_is_put_into_a_namespace_that_is_going_away() -> None:
+    kube = cluster()
+    raise_probes(kube, Leaving(kube, 5), NODES, "x")
+    assert kube.get("v1", "Service", "probe", namespace=NAMESPACE)
+    kube = cluster()
+    with pytest.raises(ServiceFailed, match="still being removed"):
+        raise_probes(kube, Leaving(kube, 100), NODES, "x", within_s=5)
+
+
 def test_a_service_that_never_answers_is_left_to_the_checks() -> None:
     clock = StillClock()
     kube = cluster({**MET, "errors": 3}).put(*all_pods())
