@@ -11,6 +11,7 @@ from tasks.checks.context import Phase, Residency
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check, in_group, judge
 from tasks.gates.decision import decide as decide_on
+from tasks.gates.earlier import left_standing
 from tasks.gates.latency import judge as judge_rounds
 from tasks.gates.latency_campaign import latency_findings
 from tasks.gates.rounds_file import read_rounds
@@ -64,6 +65,7 @@ def decide(draft: Draft) -> None:
     ]
     policy = load_policy(place.site.policy)
     today = place.clock.now().date()
+    draft.add(left_standing(before, place.site.waivers, today))
     decision = decide_on([*before, *draft.findings], place.site.waivers, today, policy)
     draft.figures["decision"] = {
         "go": decision.go,
