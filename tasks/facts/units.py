@@ -1,14 +1,26 @@
-"""systemd units: loaded, enabled, active."""
+"""systemd units: loaded, enabled, active, and whether the program that runs is still the file on the disk."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from inventory.models.command import Command, Shellable
+from inventory.models.command import Script, Shellable
 from tasks.facts.asked import Asked
 
-_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts"
+_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts,MainPID"
+# $1 the properties; then the units. The kernel adds " (deleted)" to the path of a program that was replaced.
+_PROGRAM = """
+properties=$1; shift
+systemctl show --no-pager --property="$properties" -- "$@" | while IFS= read -r line; do
+  printf '%s\\n' "$line"
+  case $line in
+    MainPID=0) ;;
+    MainPID=*) printf 'Program=%s\\n' "$(readlink "/proc/${line#*=}/exe")" ;;
+  esac
+done
+"""
+_REPLACED = " (deleted)"  # proc_pid_exe(5)
 
 
 @dataclass(frozen=True)
@@ -22,6 +34,12 @@ class Unit:
     enabled: str
     needs_reload: bool
     restarts: int
+    program: str = ""  # of its main process, as the kernel names it
+
+    @property
+    def replaced(self) -> bool:
+        """Whether it still runs a program whose file was replaced since its start."""
+        return self.program.endswith(_REPLACED)
 
     @property
     def running(self) -> bool:
@@ -31,7 +49,7 @@ class Unit:
 
 def command(names: Sequence[str]) -> Shellable:
     """Ask for these units, with their suffix (`etcd.service`)."""
-    return Command.of("systemctl", "show", "--no-pager", f"--property={_PROPERTIES}", "--", *names)
+    return Script.of(_PROGRAM, _PROPERTIES, *names)
 
 
 def parse(output: str) -> Mapping[str, Unit]:
@@ -47,6 +65,7 @@ def parse(output: str) -> Mapping[str, Unit]:
             values["UnitFileState"],
             values["NeedDaemonReload"] == "yes",
             int(values.get("NRestarts") or 0),
+            values.get("Program", ""),
         )
     return found
 

@@ -101,7 +101,7 @@ def service(node: Node, cluster: Cluster, etcd: EtcdAccess) -> units.Service:
         render=cni.RENDER_SCRIPT,
         starting=cni.STARTING,
     )
-    return units.Service(UNIT, text, cni.files())
+    return units.Service(UNIT, text, cni.files(), follows_program=True)
 
 
 def questions(node: Node, cluster: Cluster, etcd: EtcdAccess) -> tuple[Asked[Any], ...]:

@@ -152,6 +152,7 @@ def service(
             Wanted(f"{FOLDER}/kubeconfig", _json(kubeconfig(server)), 0o600),
             Wanted(f"{FOLDER}/token", token.reveal().encode(), 0o600),
         ),
+        follows_program=True,
     )
 
 

@@ -36,6 +36,7 @@ class Service:
     """A service: its unit's name (`etcd.service`), the unit's text, the files and programs that it reads.
 
     `programs` maps paths to SHA-256: they are put in place elsewhere, and a new one restarts the service.
+    Who does not know their digests says `follows_program`: a restart where what runs is no longer the file.
     `starts` is False for a service that another program starts first (kubelet: kubeadm).
     """
 
@@ -44,6 +45,7 @@ class Service:
     files: tuple[Wanted, ...] = ()
     programs: Mapping[str, str] = field(default_factory=dict)
     starts: bool = True
+    follows_program: bool = False
 
     @property
     def wanted(self) -> tuple[Wanted, ...]:
@@ -74,10 +76,12 @@ def plan(host: str, facts: Facts, service: Service, why: str) -> list[Change]:
     unit = facts.of(unit_facts.ask((service.unit,)))[service.unit]
     changes = files.plan(host, there, service.wanted, why)
     stamp = service.stamp
-    current = there[stamp.path].sha256 == stamp.sha256 and unit.enabled == "enabled"
+    replaced = service.follows_program and unit.replaced
+    current = there[stamp.path].sha256 == stamp.sha256 and unit.enabled == "enabled" and not replaced
     if current and (unit.running or not service.starts):
         return changes
-    before = f"{unit.active}, {unit.enabled or 'no unit'}" + ("" if current else ", other inputs")
+    why_not = "" if current else ", the program was replaced" if replaced else ", other inputs"
+    before = f"{unit.active}, {unit.enabled or 'no unit'}{why_not}"
     changes.append(
         Change(
             host,

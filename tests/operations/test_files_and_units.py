@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,14 @@ def test_keeping_and_restoring_by_a_real_shell(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-def facts(service: Service, *, stamped: bool = True, active: bool = True, enabled: str = "enabled") -> Facts:
+def facts(
+    service: Service,
+    *,
+    stamped: bool = True,
+    active: bool = True,
+    enabled: str = "enabled",
+    program: str = "/opt/x",
+) -> Facts:
     asked, unit = units.asked(service)
     lines = [f"{file.path}\tfile\t{file.sha256}\t{file.mode:o}" for file in service.wanted]
     stamp = service.stamp
@@ -79,7 +87,8 @@ def facts(service: Service, *, stamped: bool = True, active: bool = True, enable
     state = "active" if active else "inactive"
     shown = (
         f"Id={service.unit}\nLoadState=loaded\nActiveState={state}\nSubState=running\n"
-        f"UnitFileState={enabled}\nNeedDaemonReload=no\nNRestarts=0\n"
+        f"UnitFileState={enabled}\nNeedDaemonReload=no\nNRestarts=0\nMainPID=7\n"
+        f"Program={program}\n"
     )
     return Facts("oslo-1", {asked.command.render(): "\n".join(lines), unit.command.render(): shown})
 
@@ -113,6 +122,14 @@ def test_a_kill_between_file_and_restart_heals() -> None:
 def test_a_new_program_restarts_its_service() -> None:
     newer = Service(SERVICE.unit, SERVICE.text, SERVICE.files, {"/opt/x": "1" * 64})
     assert newer.stamp.sha256 != SERVICE.stamp.sha256
+
+
+def test_a_service_that_follows_its_program_is_restarted_where_the_file_is_another_one() -> None:
+    replaced = "/opt/x (deleted)"
+    assert subjects(SERVICE, program=replaced) == [], "a package restarts its own services"
+    following = replace(SERVICE, follows_program=True)
+    assert subjects(following) == []
+    assert subjects(following, program=replaced) == ["service x.service"]
 
 
 def test_a_service_that_another_starts_is_not_restarted_for_being_down() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from flows import prepare as prepare_flow
 from flows import upgrade as upgrade_flow
+from inventory.models.command import Command
 from inventory.models.verdict import Verdict
 from rehearsal.parts_list import BEFORE_UPGRADE, STAMPED_VERSION
 from tasks.drivers.clock import SystemClock
@@ -98,6 +99,14 @@ def test_etcd_was_saved_before_the_first_change(two: Clustered) -> None:
     begun = order[order.index("etcd/backup") :]
     assert not [subject for subject in order[: order.index("etcd/backup")] if "kubeadm" in subject]
     assert set(upgraded) <= set(begun)
+
+
+def test_no_service_goes_on_with_the_old_program(two: Clustered) -> None:
+    for host in two.place.drivers.hosts().values():
+        for unit in ("kube-proxy", "kubelet", "containerd", "flanneld"):
+            pid = host.check(Command.of("systemctl", "show", "-p", "MainPID", "--value", unit)).strip()
+            program = host.check(Command.of("readlink", f"/proc/{pid}/exe"))
+            assert "(deleted)" not in program, (host.name, unit, program)
 
 
 def test_a_second_run_changes_nothing(two: Clustered) -> None:
