@@ -63,7 +63,7 @@ def test_a_broken_line_is_refused_with_its_place() -> None:
         (b"x" * 200_000 + b"\n", ":1: the line is longer than 65536 bytes"),
         (b"x" * 65_537 + b"\n", ":1: the line is longer than 65536 bytes"),
         (gzip.compress(line("GET / HTTP/1.1").encode() * 50)[:-12], "the gzip file is broken"),
-        (gzip.compress(b"\0\1\2binary\n"), ":1: not an access-log line"),
+        (gzip.compress(b"\0\1\2binary\n", mtime=0), ":1: not an access-log line"),
     ],
 )
 def test_bad_captures(tmp_path: Path, content: bytes, what: str) -> None:
