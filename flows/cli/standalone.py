@@ -10,6 +10,7 @@ from flows.cli.answers import pilot_lines, verdict_lines
 from flows.cli.decision_lines import decision_lines
 from flows.cli.exits import Exit, NotAPass, print_json
 from flows.cli.replay_compare import replay_compare
+from flows.cli.replay_page import replay_page
 from flows.cli.replay_run import replay_run
 from flows.cli.stages import NO_OPTIONS, Common, Site, run_stage
 from inventory.errors import BadInput
@@ -30,6 +31,7 @@ def register(app: App) -> None:
     replays.default(replay_site)
     replays.command(replay_run, name="run")
     replays.command(replay_compare, name="compare")
+    replays.command(replay_page, name="page")
     judges = App(name="judge", help=_JUDGE)
     judges.default(judge_site)
     judges.command(judge_latency, name="latency")

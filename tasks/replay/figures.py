@@ -112,6 +112,7 @@ def result_of(
     if done + errors + unsent + skipped != walked:
         reasons.append(f"{walked} records are not {done} + {errors} + {unsent} + {skipped}: some were lost")
     told = records.expected_status > 0  # not every capture has it
+    answered = (fault == Fault.NONE) & ~np.isnan(records.first_byte_s)
     connect = (records.fresh == 1) & ~np.isnan(records.sent_s)
     return {
         "schema": "safe-harbor/replay-result/v1",
@@ -126,6 +127,7 @@ def result_of(
         "response_ms": _figures(measured, "response"),
         "service_ms": _figures(measured, "service"),
         "lateness_us": {"p50": lateness.percentile_us(50), "p99": lateness.percentile_us(99)},
+        "first_byte_ms": Histogram.of((records.first_byte_s - records.sent_s)[answered]).figures_ms(),
         "connect_ms": Histogram.of((records.sent_s - records.fired_s)[connect]).figures_ms(),
         "backlog_max": course.backlog_max,
         "generator_cpu": round(course.cpu_share, 4),

@@ -22,7 +22,7 @@ from tests.cli.conftest import Command
 COMMANDS = [
     *("survey", "plan", "provision", "prepare", "network", "move", "approve"),
     *("cutover", "rollback", "finalize"),
-    *("run", "status", "report", "doctor", "replay", "replay run", "replay compare"),
+    *("run", "status", "report", "doctor", "replay", "replay run", "replay compare", "replay page"),
     *("judge", "judge latency", "judge pilot", "capacity"),
     *("etcd", "etcd backup", "etcd restore", "upgrade"),
     *("residency", "residency observe", "residency sign", "residency statements", "residency record"),

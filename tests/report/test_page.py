@@ -14,7 +14,8 @@ from inventory.models.site import LatencyGate
 from inventory.models.verdict import Verdict
 from tasks.gates.latency import judge
 from tasks.gates.rounds_file import Round
-from tasks.report.page import MARKS, render
+from tasks.report.environment import MARKS
+from tasks.report.page import render
 from tasks.report.write import write_report
 from tests.report import sample
 from tests.report.conftest import Build

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from tasks.report.model import Replay, Round
+from tasks.report.model import Round
 from tasks.report.plots.drawing import Ink, drawing
 
 _TICKS = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99)
@@ -16,14 +16,14 @@ _SIDES = (("source", Ink.SOURCE, "--", "o"), ("target", Ink.TARGET, "-", "s"))
 _LEAST_TAIL = 0.01  # in percent: where the curve ends
 
 
-def curves(replay: Replay) -> str:
-    """Response time by percentile, both axes logarithmic: the right is the tail."""
-    if not any(replay.curves_ms.values()):
+def curves(curves_ms: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """Response time by percentile of each side, both axes logarithmic: the right is the tail."""
+    if not any(curves_ms.values()):
         return ""
     with drawing("curves", "Response time of source and target by percentile", 3.6) as drawn:
         axes = drawn.axes()
         for side, ink, style, _ in _SIDES:
-            points = [(p, ms) for p, ms in replay.curves_ms.get(side, ()) if p < 100]
+            points = [(p, ms) for p, ms in curves_ms.get(side, ()) if p < 100]
             if not points:
                 continue
             axes.plot([_tail(p) for p, _ in points], [ms for _, ms in points], style, color=ink, label=side)
@@ -36,11 +36,11 @@ def curves(replay: Replay) -> str:
                 va="center",
                 fontweight="bold",
             )
-        highest = max((p for c in replay.curves_ms.values() for p, _ in c if p < 100), default=99.0)
+        highest = max((p for c in curves_ms.values() for p, _ in c if p < 100), default=99.0)
         ticks = [p for p in _TICKS if p <= max(highest, 99.0)]
         axes.set_xticks([_tail(p) for p in ticks], [f"{p:g} %" for p in ticks])
         axes.set_xlim(-0.05, _tail(max(highest, 99.0)) * 1.14)
-        _log_ms(axes)
+        log_ms(axes)
         axes.set_xlabel("share of requests that are at least as fast")
         axes.set_ylabel("response time, ms")
     return drawn.svg
@@ -51,7 +51,8 @@ def _tail(percentile: float) -> float:
     return -math.log10(max(100 - percentile, _LEAST_TAIL) / 100)
 
 
-def _log_ms(axes: Axes) -> None:
+def log_ms(axes: Axes) -> None:
+    """The upright axis as milliseconds, logarithmic, with ticks at 1, 2 and 5."""
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     ticks = [n * 10.0**e for e in range(-2, 6) for n in (1, 2, 5) if low <= n * 10.0**e <= high]
