@@ -134,7 +134,8 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clustered]:
 
 def raise_network(site: Clustered) -> None:
     """Raise the network, and wait until every node is Ready."""
-    standing = Standing(site.place.site, site.hosts, site.kube, site.place.site.target.cluster.programs)
+    programs = site.place.site.target.cluster.programs
+    standing = Standing(site.place.site, site.hosts, site.kube, programs, site.plan)
     planned(standing, make=True)
     _await_ready(standing)
 
