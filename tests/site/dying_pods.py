@@ -92,21 +92,21 @@ class Dying:
             self._settled(way)
             return parse_load(asking.result())
 
-    def hung(self, way: Way, within_s: float) -> tuple[float, float]:
-        """One of its pods hangs: the share of requests that fail, and after how many seconds.
+    def hung(self, way: Way, within_s: float) -> list[tuple[float, float]]:
+        """One of its pods hangs: every look's seconds since, and the share of its requests that failed.
 
-        Asked again until none fails, or until `within_s`: probes and rules take their time on a busy machine.
+        Looked at again until none fails, or until `within_s`: probes and rules take their time on a busy machine.
         """
         address = self._pods(way)[0]["status"]["podIP"]
         self._ask(self.asker, ["get", f"http://{address}:{PORT}/hang"])
         began = self.clock.now()
         words = ["hits", "-n", "120", "-c", "12", "-timeout", "0.5", self._url(way)]
-        while True:
-            hits = parse_hits(self._ask(self.asker, words))
-            after_s = (self.clock.now() - began).total_seconds()
-            if not hits.errors or after_s > within_s:
-                return hits.errors / hits.requests, after_s
+        looks: list[tuple[float, float]] = []
+        while not looks or (looks[-1][1] and looks[-1][0] < within_s):
             self.clock.sleep(1.0)
+            hits = parse_hits(self._ask(self.asker, words))
+            looks.append(((self.clock.now() - began).total_seconds(), hits.errors / hits.requests))
+        return looks
 
     def take_down(self, way: Way) -> None:
         """Remove it; its pods end on their own."""
