@@ -1,6 +1,5 @@
-"""The load engine: an open loop that sends each request when it is due, whatever the answers do.
+"""The load engine: the open loop over HTTP/1.1, one request at a time on a connection.
 
-One process, one thread. A timer of the kernel wakes it at the next due time; all that is due is fired.
 A request takes the idle connection that was used last (LIFO: few connections, all warm), or waits, first
 in first out, for one that becomes free; connections are opened on demand up to a cap. A request that waits
 while the cap is reached is backlog, and a run with backlog is not valid: the generator was the limit.
@@ -16,14 +15,9 @@ from array import array
 from collections import deque
 from dataclasses import dataclass
 
-import numpy as np
-
 from tasks.replay.connection import Connection
-from tasks.replay.records import Fault, Slots
-from tasks.replay.timerfd import Timer
-
-BREAKER_FAULTS = 200  # the circuit breaker looks only after so many
-BREAKER_SHARE = 0.5  # ... and stops the run where more than half of all answers are faults
+from tasks.replay.open_loop import OpenLoop
+from tasks.replay.records import Fault
 
 _clock = time.monotonic
 
@@ -36,7 +30,7 @@ class Limits:
     timeout_s: float = 10.0
 
 
-class Engine:
+class Engine(OpenLoop):
     """Runs one schedule against one address. `due_s` are seconds after the start, rising."""
 
     def __init__(
@@ -49,79 +43,22 @@ class Engine:
         tls: ssl.SSLContext | None = None,
         server_name: str | None = None,
     ) -> None:
-        self.slots = Slots(len(due_s))
-        self.backlog_max = 0
-        self.opened = 0
-        self.unasked = 0
-        self.stopped_because = ""
-        self.start_s = 0.0
-        self.finished_count = 0
-        self.fault_count = 0
-        self.tls_seen = ""
-        self.connect_error = ""
-        self._due_s, self._wires, self._which = due_s, wires, which
+        super().__init__(due_s, limits.timeout_s)
+        self._wires, self._which = wires, which
         self._heads = frozenset(i for i, wire in enumerate(wires) if wire.startswith(b"HEAD "))
         self._unsafe = frozenset(i for i, w in enumerate(wires) if not w.startswith((b"GET ", b"HEAD ")))
         self._address, self._limits, self._tls, self._server_name = address, limits, tls, server_name
-        self._count = len(due_s)
-        self._next = 0
-        self._oldest = 0
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._connecting = 0
         self._waiting: deque[int] = deque()
         self._again: deque[int] = deque()  # sent twice; they want a new connection
         self._carrier: list[Connection | None] = [None] * self._count
-        self._over: asyncio.Event = asyncio.Event()
         self._opening: set[asyncio.Task[None]] = set()
-
-    async def run(self, lead_s: float = 0.1) -> None:
-        """Fires the schedule, `lead_s` from now on, and waits for the last answer or its time-out."""
-        self._loop = asyncio.get_running_loop()
-        self._timer = Timer()
-        self.start_s = _clock() + lead_s
-        due = np.frombuffer(self._due_s, dtype=np.float64) + self.start_s
-        self.slots.due_s = array("d", due.tobytes())
-        self._loop.add_reader(self._timer.fd, self._tick)
-        self._timer.arm(self.slots.due_s[0])
-        try:
-            await self._over.wait()
-        finally:
-            self._loop.remove_reader(self._timer.fd)
-            self._timer.close()
-            for task in self._opening:
-                task.cancel()
-            await asyncio.gather(*self._opening, return_exceptions=True)
-            for connection in list(self._open):
-                connection.abort()
-
-    def stop(self, because: str) -> None:
-        """Ends the run now: what is in flight is interrupted, what is left is unsent."""
-        if self._over.is_set():
-            return
-        self.stopped_because = because
-        slots = self.slots
-        for index in range(self._count):
-            if not slots.done_s[index] and not slots.fault[index]:
-                slots.fault[index] = Fault.INTERRUPTED if slots.sent_s[index] else Fault.UNSENT
-        self._over.set()
 
     def is_head(self, index: int) -> bool:
         """Whether the request of this slot is a HEAD."""
         return bool(self._heads) and self._which[index] in self._heads
-
-    def _tick(self) -> None:
-        now = _clock()
-        due, fired, end = self.slots.due_s, self.slots.fired_s, self._count
-        index = self._next
-        while index < end and due[index] <= now:
-            fired[index] = now
-            self._dispatch(index)
-            index += 1
-        self._next = index
-        deadline = self._time_out(now)
-        if not self._over.is_set():
-            self._timer.arm(min(due[index], deadline) if index < end else deadline)
 
     def _dispatch(self, index: int) -> None:
         if self._idle:
@@ -179,21 +116,16 @@ class Engine:
                 return index
         return None
 
-    def _time_out(self, now: float) -> float:
-        """Times out what is too old; gives the next deadline. Slots are in order of due time, so the oldest
-        unfinished one has the next deadline."""
-        slots, limit_s = self.slots, self._limits.timeout_s
-        index, fired = self._oldest, self._next
-        while index < fired:
-            if not (slots.done_s[index] or slots.fault[index]):
-                if slots.due_s[index] + limit_s > now:
-                    break
-                if (connection := self._carrier[index]) is not None:
-                    connection.abort()
-                self.failed(index, Fault.TIMEOUT if slots.sent_s[index] else Fault.UNSENT)
-            index += 1
-        self._oldest = index
-        return slots.due_s[index] + limit_s if index < self._count else now + limit_s
+    def _give_up(self, index: int) -> None:
+        if (connection := self._carrier[index]) is not None:
+            connection.abort()
+
+    async def _close(self) -> None:
+        for task in self._opening:
+            task.cancel()
+        await asyncio.gather(*self._opening, return_exceptions=True)
+        for connection in list(self._open):
+            connection.abort()
 
     # What the connections report.
 
@@ -225,11 +157,7 @@ class Engine:
     def failed(self, index: int, fault: Fault) -> None:
         """The request of this slot gets no answer."""
         self._carrier[index] = None
-        self.slots.fault[index] = fault
-        self.fault_count += 1
-        self._count_one()
-        if self.fault_count >= BREAKER_FAULTS and self.fault_count > BREAKER_SHARE * self.finished_count:
-            self.stop(f"circuit breaker: {self.fault_count} of {self.finished_count} requests failed")
+        super().failed(index, fault)
 
     def retry(self, index: int) -> None:
         """A connection that had served before was lost with no byte of the answer: the server had closed it
@@ -250,8 +178,3 @@ class Engine:
             self._idle.remove(connection)
         if (self._waiting or self._again) and not self._over.is_set():
             self._open_as_needed()
-
-    def _count_one(self) -> None:
-        self.finished_count += 1
-        if self.finished_count == self._count:
-            self._over.set()
