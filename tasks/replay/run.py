@@ -19,12 +19,13 @@ from typing import Any
 from inventory.errors import BadInput
 from tasks.drivers.errors import CommandFailed
 from tasks.replay.capture import Target, read_capture
-from tasks.replay.figures import Course, Measured, by_route, result_of
+from tasks.replay.figures import Course, reasons_invalid, result_of
 from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job, wires_of
 from tasks.replay.plan import Plan, as_captured, at_rate, poisson, ramp
 from tasks.replay.records import Records
 from tasks.replay.routes import OVER_ALL
 from tasks.replay.selection import Selection
+from tasks.replay.tally import Measured, tally_of
 from tasks.replay.target_url import Endpoint, endpoint_of, probe
 from tasks.replay.worker import raise_descriptor_limit, tls_context
 
@@ -155,7 +156,8 @@ def run(
         _generate(folder, len(plan), on_progress)
         records = Records.load(folder / RECORDS_FILE)
         course = Course(**json.loads((folder / COURSE_FILE).read_text()))
-    result = result_of(records, plan.targets, plan.records, plan.skipped, course)
+    tally = tally_of(records, plan.targets, course.timeout_s)
+    result = result_of(tally, plan.records, plan.skipped, course, reasons_invalid(tally, course))
     result |= {
         "target": endpoint.url,
         "address": f"{endpoint.address}:{endpoint.port}",
@@ -164,9 +166,8 @@ def run(
         "connections": options.connections,
         **(about or {}),
     }
-    measured = by_route(records, plan.targets, course.timeout_s)
-    _write(out_dir, result, measured, records)
-    return RunResult(result, measured, records, plan.targets)
+    _write(out_dir, result, tally.routes, records)
+    return RunResult(result, tally.routes, records, plan.targets)
 
 
 def _checked(options: Options, endpoint: Endpoint) -> None:

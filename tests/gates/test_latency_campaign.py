@@ -14,11 +14,12 @@ from tasks.gates.latency import judge
 from tasks.gates.latency_campaign import judged_campaign, latency_findings
 from tasks.gates.rounds_file import rounds_of
 from tasks.replay.capture import Capture, Target
-from tasks.replay.figures import Course, by_route, result_of
+from tasks.replay.figures import Course, reasons_invalid, result_of
 from tasks.replay.plan import Plan
 from tasks.replay.records import Records
 from tasks.replay.rounds import ATTEMPTS, Campaign, Pair
 from tasks.replay.run import Options, RunResult
+from tasks.replay.tally import tally_of
 from tasks.replay.target_url import Endpoint
 
 REQUESTS = 5000
@@ -41,8 +42,9 @@ def simulated(ratio: float, invalid_in: str = "never") -> Callable[..., RunResul
             np.array(plan.target, dtype=np.uint32), np.array(plan.expected_status, dtype=np.uint16),
         )  # fmt: skip
         course = Course(10, 0.1, int(invalid_in in out_dir.name), 8, 0, "", 10, 0, "normal", "", "")
-        result = result_of(records, plan.targets, plan.records, plan.skipped, course)
-        return RunResult(result, by_route(records, plan.targets, 10), records, plan.targets)
+        tally = tally_of(records, plan.targets, 10)
+        result = result_of(tally, plan.records, plan.skipped, course, reasons_invalid(tally, course))
+        return RunResult(result, tally.routes, records, plan.targets)
 
     return runner
 

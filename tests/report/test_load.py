@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from inventory.errors import BadInput
 from tasks.replay.capture import Target
-from tasks.replay.figures import Course, result_of
+from tasks.replay.figures import Course, reasons_invalid, result_of
 from tasks.replay.job import RECORDS_FILE
 from tasks.replay.records import Fault, Records
+from tasks.replay.tally import tally_of
 from tasks.report.load import Run, read_run, render_runs
 from tasks.report.plots.load import shares
 from tests.report.test_page import read
@@ -47,7 +48,8 @@ def run(milliseconds: float, failed: int = 0) -> Run:
         target=(np.arange(400) % 2).astype(np.uint32),
         expected_status=answered,
     )
-    result = result_of(records, TARGETS, 400, 0, COURSE)
+    tally = tally_of(records, TARGETS, COURSE.timeout_s)
+    result = result_of(tally, 400, 0, COURSE, reasons_invalid(tally, COURSE))
     return Run(result | {"target": f"http://{milliseconds:g}.example", "pace": "100 requests/s"}, records)
 
 
