@@ -14,6 +14,8 @@ from tasks.replay.records import Fault
 if TYPE_CHECKING:
     from tasks.replay.engine import Engine
 
+MAX_HEAD_BYTES = 64 * 1024  # of an answer; proxies take 8 KiB (nginx) or 16 KiB (haproxy) as they come
+
 _clock = time.monotonic
 _hash = xxhash.xxh3_64_intdigest
 
@@ -32,6 +34,7 @@ class Connection(asyncio.Protocol):
         "_engine",
         "_hasher",
         "_head",
+        "_heading",
         "_keep",
         "_parser",
         "_transport",
@@ -51,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._body: bytes | None = None
         self._hasher: _Hasher | None = None
         self._head: bytes | None = None
+        self._heading = True  # until the last header of the final answer
         self._complete = False
         self._keep = True
 
@@ -84,15 +88,22 @@ class Connection(asyncio.Protocol):
         if self._head is None:
             self._head = data
             engine.slots.first_byte_s[index] = now
+        elif self._heading:
+            self._head += data
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             if not (self._complete and engine.is_head(index)):
-                self.abort()
-                engine.failed(index, Fault.PROTOCOL)
+                self._broken(index)
                 return
         if self._complete:
             self._answered(index, now)
+        elif self._heading and len(self._head) > MAX_HEAD_BYTES:
+            self._broken(index)
+
+    def _broken(self, index: int) -> None:
+        self.abort()
+        self._engine.failed(index, Fault.PROTOCOL)
 
     def _answered(self, index: int, now: float) -> None:
         slots = self._engine.slots
@@ -111,6 +122,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """An answer to HEAD has no body, whatever its length says."""
+        self._heading = False
         if self._engine.is_head(self.request) and self._parser.get_status_code() >= 200:
             self._complete = True
             self._keep = self._parser.should_keep_alive()
@@ -127,6 +139,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The whole answer is there, unless it was only an interim one (1xx)."""
         if self._parser.get_status_code() < 200:
+            self._heading = True
             return
         if not self._complete:
             self._complete = True
@@ -138,7 +151,7 @@ class Connection(asyncio.Protocol):
         self.request = -1
         if index < 0:
             self._engine.lost(self)
-        elif exc is None and head is not None and _ends_with_connection(head):
+        elif exc is None and head is not None and not self._heading and _ends_with_connection(head):
             self._keep = False
             self._answered(index, _clock())
             self._engine.lost(self)
@@ -154,5 +167,7 @@ class Connection(asyncio.Protocol):
 
 def _ends_with_connection(head: bytes) -> bool:
     """An answer with neither a length nor chunks ends when the server closes (RFC 9112, 6.3)."""
+    while head.startswith((b"HTTP/1.1 1", b"HTTP/1.0 1")):  # interim ones before it
+        head = head.partition(b"\r\n\r\n")[2]
     fields, end, _ = head.lower().partition(b"\r\n\r\n")
     return bool(end) and b"\r\ncontent-length:" not in fields and b"\r\ntransfer-encoding:" not in fields

@@ -21,7 +21,7 @@ class Fault(IntEnum):
     CONNECT = 1  # no connection could be opened
     RESET = 2  # the connection was lost before the first byte of the answer
     TRUNCATED = 3  # ... after the first byte
-    PROTOCOL = 4  # the answer is not HTTP, or does not have the length that it says
+    PROTOCOL = 4  # the answer is not HTTP, does not have the length that it says, or its head does not end
     TIMEOUT = 5
     INTERRUPTED = 6  # sent, and the run was stopped
     UNSENT = 7  # never sent: the time ran out in the backlog, or the run was stopped
