@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from flows.cli.answers import summary
 from flows.cli.exits import Exit, print_json
+from flows.cli.replay_connecting import Connecting, options_of
 from flows.cli.terminal import progress_bar
 from inventory.errors import BadInput
 
@@ -52,7 +53,7 @@ class Selected:
     scrub: bool = True
 
 
-_ALL = Selected()
+_ALL, _PLAIN = Selected(), Connecting()
 
 
 def selection_of(selected: Selected) -> Selection:
@@ -80,8 +81,7 @@ def replay_run(
     poisson: bool = False,
     seed: int = 1,
     duration: float | None = None,
-    connections: int = 64,
-    allow: tuple[str, ...] = (),
+    connecting: Connecting = _PLAIN,
     selected: Selected = _ALL,
     json: bool = False,
 ) -> int:
@@ -111,14 +111,9 @@ def replay_run(
         Of --poisson; it stands in result.json.
     duration
         Seconds after which the schedule ends.
-    connections
-        The most connections to open.
-    allow
-        An address that may be loaded, beside loopback.
     json
         Print result.json on stdout.
     """
-    from tasks.replay.run import Options
     from tasks.replay.run import replay_run as replay_capture
 
     if sum((rate is not None, speed is not None, bool(ramp))) != 1:
@@ -136,7 +131,7 @@ def replay_run(
             max_bad=selected.max_bad,
             form=selected.format,
             selection=selection_of(selected),
-            options=Options(connections=connections, allow=allow),
+            options=options_of(connecting),
             on_progress=told,
         )
     if json:

@@ -78,4 +78,4 @@ def _most_frequent(capture: Capture, count: int) -> list[Target]:
 
 
 def _told(endpoint: Endpoint) -> dict[str, str]:
-    return {"url": endpoint.url, "address": f"{endpoint.address}:{endpoint.port}"}
+    return {"url": endpoint.url, "address": endpoint.where}

@@ -13,11 +13,14 @@ import ssl
 import time
 from array import array
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from tasks.replay.connection import Connection
 from tasks.replay.open_loop import OpenLoop
 from tasks.replay.records import Fault
+from tasks.replay.sources import bound_socket
 
 _clock = time.monotonic
 
@@ -31,7 +34,10 @@ class Limits:
 
 
 class Engine(OpenLoop):
-    """Runs one schedule against one address. `due_s` are seconds after the start, rising."""
+    """Runs one schedule against one address. `due_s` are seconds after the start, rising.
+
+    Connections come from the `sources` in turn; where there are none, the system chooses.
+    """
 
     def __init__(
         self,
@@ -42,12 +48,14 @@ class Engine(OpenLoop):
         limits: Limits,
         tls: ssl.SSLContext | None = None,
         server_name: str | None = None,
+        sources: Sequence[str] = (),
     ) -> None:
         super().__init__(due_s, limits.timeout_s)
         self._wires, self._which = wires, which
         self._heads = frozenset(i for i, wire in enumerate(wires) if wire.startswith(b"HEAD "))
         self._unsafe = frozenset(i for i, w in enumerate(wires) if not w.startswith((b"GET ", b"HEAD ")))
         self._address, self._limits, self._tls, self._server_name = address, limits, tls, server_name
+        self._sources = cycle(sources) if sources else None
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._connecting = 0
@@ -84,23 +92,40 @@ class Engine(OpenLoop):
             task.add_done_callback(self._opening.discard)
 
     async def _connect(self) -> None:
-        host, port = self._address
-        try:
-            transport, _ = await asyncio.wait_for(
-                self._loop.create_connection(
-                    lambda: Connection(self), host, port, ssl=self._tls, server_hostname=self._server_name
-                ),
-                self._limits.timeout_s,
-            )
-        except (OSError, TimeoutError) as error:
-            self.connect_error = str(error) or f"no connection within {self._limits.timeout_s:g} s"
-            self._connecting -= 1
+        if not await self._established(Connection(self)):
             if (index := self._next_for_new()) is not None:
                 self.failed(index, Fault.CONNECT)
             self._open_as_needed()
-            return
+
+    async def _established(self, connection: Connection) -> bool:
+        """Opens it; where it could not be, `connect_error` says why."""
+        try:
+            transport = await asyncio.wait_for(self._transport_of(connection), self._limits.timeout_s)
+        except (OSError, TimeoutError) as error:
+            self.connect_error = str(error) or f"no connection within {self._limits.timeout_s:g} s"
+            self._connecting -= 1
+            return False
         if self._tls and not self.tls_seen and (cipher := transport.get_extra_info("cipher")):
             self.tls_seen = f"{cipher[1]} {cipher[0]}"
+        return True
+
+    async def _transport_of(self, connection: Connection) -> asyncio.Transport:
+        name = self._server_name
+        if self._sources is None:
+            transport, _ = await self._loop.create_connection(
+                lambda: connection, *self._address, ssl=self._tls, server_hostname=name
+            )
+            return transport
+        bound = bound_socket(next(self._sources))
+        try:
+            await self._loop.sock_connect(bound, self._address)
+            transport, _ = await self._loop.create_connection(
+                lambda: connection, sock=bound, ssl=self._tls, server_hostname=name
+            )
+        except BaseException:  # a time-out cancels it, too
+            bound.close()
+            raise
+        return transport
 
     def _next_waiting(self) -> int | None:
         return self._first_of(self._waiting)

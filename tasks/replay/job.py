@@ -32,6 +32,7 @@ class Job:
     timeout_s: float
     slo_ms: float
     ca_file: str
+    source_addresses: tuple[str, ...]
     go_first: bool
 
     def save(self, folder: Path) -> None:
@@ -49,6 +50,7 @@ class Job:
             "timeout_s": self.timeout_s,
             "slo_ms": self.slo_ms,
             "ca_file": self.ca_file,
+            "source_addresses": self.source_addresses,
             "go_first": self.go_first,
         }
         (folder / JOB_FILE).write_text(json.dumps(plain))
@@ -60,6 +62,7 @@ class Job:
         with np.load(folder / PLAN_FILE, allow_pickle=False) as plan:
             return cls(
                 endpoint=Endpoint(**plain.pop("endpoint")),
+                source_addresses=tuple(plain.pop("source_addresses")),
                 wires=[wire.encode("latin-1") for wire in plain.pop("wires")],
                 due_s=array("d", plan["due_s"].astype(np.float64).tobytes()),
                 target=array("I", plan["target"].astype(np.uint32).tobytes()),

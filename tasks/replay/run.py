@@ -19,17 +19,19 @@ from typing import Any
 from inventory.errors import BadInput
 from tasks.drivers.errors import CommandFailed
 from tasks.replay.capture import Target, read_capture
+from tasks.replay.descriptors import allow_descriptors
 from tasks.replay.figures import Course, reasons_invalid, result_of
 from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job, wires_of
 from tasks.replay.plan import Plan, as_captured, at_rate, poisson, ramp
 from tasks.replay.records import Records
 from tasks.replay.routes import OVER_ALL
 from tasks.replay.selection import Selection
+from tasks.replay.sources import check_sources
 from tasks.replay.tally import Measured, tally_of
 from tasks.replay.target_url import Endpoint, endpoint_of, probe
-from tasks.replay.worker import raise_descriptor_limit, tls_context
+from tasks.replay.worker import tls_context
 
-MAX_CONNECTIONS = 20_000  # of the 28,000 ephemeral ports that Linux has towards one address
+MAX_CONNECTIONS = 20_000  # a source address: of the 28,000 ephemeral ports that Linux has towards one target
 STOP_WITHIN_S = 15.0
 
 Progress = Callable[[int, int], None]  # (requests finished, requests planned)
@@ -45,6 +47,7 @@ class Options:
     allow: tuple[str, ...] = ()  # names, addresses, networks that may be loaded besides loopback
     connect_to: str = ""
     ca_file: str = ""
+    source_addresses: tuple[str, ...] = ()  # connections come from them in turn
     go_first: bool = True  # real-time scheduling of the generator, where the system allows it
 
 
@@ -148,6 +151,7 @@ def run(
         timeout_s=options.timeout_s,
         slo_ms=options.slo_ms,
         ca_file=options.ca_file,
+        source_addresses=options.source_addresses,
         go_first=options.go_first,
     )
     with tempfile.TemporaryDirectory(prefix="safe-harbor-replay-") as name:
@@ -160,7 +164,8 @@ def run(
     result = result_of(tally, plan.records, plan.skipped, course, reasons_invalid(tally, course))
     result |= {
         "target": endpoint.url,
-        "address": f"{endpoint.address}:{endpoint.port}",
+        "address": endpoint.where,
+        "source_addresses": list(options.source_addresses),
         "pace": plan.pace,
         "planned": len(plan),
         "connections": options.connections,
@@ -171,16 +176,16 @@ def run(
 
 
 def _checked(options: Options, endpoint: Endpoint) -> None:
-    if not 1 <= options.connections <= MAX_CONNECTIONS:
-        raise BadInput(f"{options.connections} connections; allowed: 1 to {MAX_CONNECTIONS}")
+    most = MAX_CONNECTIONS * max(1, len(set(options.source_addresses)))
+    if not 1 <= options.connections <= most:
+        raise BadInput(
+            f"{options.connections} connections; allowed: 1 to {most}, and {MAX_CONNECTIONS} more for each "
+            "further --source-address"
+        )
     if not 0 < options.timeout_s <= 3600:
         raise BadInput(f"a time-out of {options.timeout_s} s; allowed: above 0, at most 3600")
-    files = options.connections + 64
-    if (limit := raise_descriptor_limit(files)) < files:
-        raise BadInput(
-            f"{options.connections} connections need {files} open files and the limit is {limit}; "
-            "raise it (ulimit -n) or lower --connections"
-        )
+    check_sources(options.source_addresses, endpoint.address)
+    allow_descriptors(options.connections)
     if endpoint.tls:
         try:
             tls_context(options.ca_file)

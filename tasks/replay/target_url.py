@@ -29,6 +29,11 @@ class Endpoint:
     address: str
     port: int
 
+    @property
+    def where(self) -> str:
+        """`127.0.0.1:80` or `[::1]:80`."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
 
 def endpoint_of(url: str, allow: Sequence[str] = (), connect_to: str = "") -> Endpoint:
     """Resolves the URL's host and checks it against loopback and `allow` (names, addresses, networks).
@@ -62,7 +67,7 @@ def probe(endpoint: Endpoint) -> None:
         socket.create_connection((endpoint.address, endpoint.port), CONNECT_TIMEOUT_S).close()
     except OSError as error:
         raise HostUnreachable(
-            f"{endpoint.address}:{endpoint.port}",
+            endpoint.where,
             f"no connection ({error.strerror or error})",
             "start the server, or name another --target",
         ) from error

@@ -11,7 +11,6 @@ import ctypes
 import gc
 import json
 import os
-import resource
 import signal
 import ssl
 import sys
@@ -44,6 +43,7 @@ def main(folder: Path) -> None:
         Limits(job.connections, job.timeout_s),
         tls_context(job.ca_file) if job.endpoint.tls else None,
         job.endpoint.server_name if job.endpoint.tls else None,
+        job.source_addresses,
     )
     scheduling = _go_first() if job.go_first else "normal"
     gc.collect()
@@ -104,15 +104,6 @@ def _go_first() -> str:
             return "normal"
         return "nice -10"
     return "real-time"
-
-
-def raise_descriptor_limit(wanted: int) -> int:
-    """Raises the soft limit of open files as far as allowed; gives what it is then."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted and (hard == resource.RLIM_INFINITY or hard > soft):
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return soft
 
 
 if __name__ == "__main__":
