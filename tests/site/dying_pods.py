@@ -95,7 +95,7 @@ class Dying:
     def hung(self, way: Way, within_s: float) -> list[tuple[float, float]]:
         """One of its pods hangs: every look's seconds since, and the share of its requests that failed.
 
-        Looked at again until none fails, or until `within_s`: probes and rules take their time on a busy machine.
+        Looked at again until none fails, or until `within_s`: probes and rules take time on a busy machine.
         """
         address = self._pods(way)[0]["status"]["podIP"]
         self._ask(self.asker, ["get", f"http://{address}:{PORT}/hang"])
