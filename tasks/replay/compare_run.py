@@ -17,7 +17,7 @@ from inventory.errors import BadInput
 from tasks.replay.asking import asker
 from tasks.replay.capture import Capture, Target, read_capture
 from tasks.replay.comparison import Rules, compare
-from tasks.replay.run import Progress
+from tasks.replay.generate import Progress
 from tasks.replay.selection import Selection
 from tasks.replay.target_url import Endpoint, endpoint_of, probe
 from tasks.replay.worker import tls_context

@@ -34,6 +34,7 @@ class Job:
     ca_file: str
     source_addresses: tuple[str, ...]
     go_first: bool
+    starts_at: float = 0.0  # seconds of the wall clock, shared with other machines; 0: at once
 
     def save(self, folder: Path) -> None:
         """Writes it for `load`."""
@@ -52,6 +53,7 @@ class Job:
             "ca_file": self.ca_file,
             "source_addresses": self.source_addresses,
             "go_first": self.go_first,
+            "starts_at": self.starts_at,
         }
         (folder / JOB_FILE).write_text(json.dumps(plain))
 

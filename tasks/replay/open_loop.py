@@ -43,7 +43,7 @@ class OpenLoop(ABC):
         self._oldest = 0
         self._over: asyncio.Event = asyncio.Event()
 
-    async def run(self, lead_s: float = 0.1) -> None:
+    async def run(self, lead_s: float) -> None:
         """Fires the schedule, `lead_s` from now on, and waits for the last answer or its time-out."""
         self._loop = asyncio.get_running_loop()
         self._timer = Timer()

@@ -24,10 +24,11 @@ from typing import Any, Protocol
 from inventory.models.site import Replay
 from tasks.replay.bodies import Answers
 from tasks.replay.capture import Capture, read_capture
+from tasks.replay.generate import Progress
 from tasks.replay.histogram import Histogram
 from tasks.replay.plan import Plan, at_rate
 from tasks.replay.routes import OTHER, OVER_ALL
-from tasks.replay.run import Options, Progress, RunResult, run
+from tasks.replay.run import Options, RunResult, run
 from tasks.replay.tally import by_route
 from tasks.replay.target_url import Endpoint, endpoint_of
 

@@ -1,30 +1,21 @@
-"""One run: a plan against a target, in a process of its own; its records, figures and files.
-
-Files in `out_dir`: `result.json`, `response.hlog` and `service.hlog` (HdrHistogram log, one tagged line a
-route), `records.npz` (one item a request).
-"""
+"""One run: a plan against a target, in a process of its own; its records, figures and files."""
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from inventory.errors import BadInput
-from tasks.drivers.errors import CommandFailed
 from tasks.replay.capture import Target, read_capture
 from tasks.replay.descriptors import allow_descriptors
-from tasks.replay.figures import Course, reasons_invalid, result_of
-from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job, wires_of
+from tasks.replay.figures import reasons_invalid, result_of
+from tasks.replay.generate import Progress, generated
+from tasks.replay.job import Job, wires_of
 from tasks.replay.plan import Plan, as_captured, at_rate, poisson, ramp
 from tasks.replay.records import Records
-from tasks.replay.routes import OVER_ALL
+from tasks.replay.result_files import write
 from tasks.replay.selection import Selection
 from tasks.replay.sources import check_sources
 from tasks.replay.tally import Measured, tally_of
@@ -32,9 +23,6 @@ from tasks.replay.target_url import Endpoint, endpoint_of, probe
 from tasks.replay.worker import tls_context
 
 MAX_CONNECTIONS = 20_000  # a source address: of the 28,000 ephemeral ports that Linux has towards one target
-STOP_WITHIN_S = 15.0
-
-Progress = Callable[[int, int], None]  # (requests finished, requests planned)
 
 
 @dataclass(frozen=True)
@@ -71,6 +59,9 @@ class RunResult:
         return bool(self.result["interrupted"])
 
 
+RunPlan = Callable[[Plan, Endpoint, Path, Options, dict[str, Any], Progress], RunResult]
+
+
 def _silent(done: int, planned: int) -> None:
     del done, planned
 
@@ -89,9 +80,12 @@ def replay_run(
     selection: Selection | None = None,
     form: str = "",
     options: Options | None = None,
+    run_plan: RunPlan | None = None,
     on_progress: Progress = _silent,
 ) -> RunResult:
     """`safe-harbor replay run`. Without a rate or ramp, the capture's own timing at `speed` (1.0).
+
+    `run_plan` makes the run; by default `run`.
 
     Raises BadInput, HostUnreachable, CommandFailed.
     """
@@ -120,7 +114,7 @@ def replay_run(
         "longest_gap_s": round(read.longest_gap_s, 3),
         "selection": (selection or Selection()).told(),
     }
-    return run(plan, endpoint, out_dir, options, {"capture": about}, on_progress)
+    return (run_plan or run)(plan, endpoint, out_dir, options, {"capture": about}, on_progress)
 
 
 def run(
@@ -141,7 +135,17 @@ def run(
     _checked(options, endpoint)
     probe(endpoint)
     out_dir.mkdir(parents=True, exist_ok=True)
-    job = Job(
+    records, course = generated(job_of(plan, endpoint, options), on_progress)
+    tally = tally_of(records, plan.targets, course.timeout_s)
+    result = result_of(tally, plan.records, plan.skipped, course, reasons_invalid(tally, course))
+    result |= of_the_run(plan, endpoint, options) | (about or {})
+    write(out_dir, result, tally.routes, records)
+    return RunResult(result, tally.routes, records, plan.targets)
+
+
+def job_of(plan: Plan, endpoint: Endpoint, options: Options) -> Job:
+    """What a generator needs to know."""
+    return Job(
         endpoint=endpoint,
         wires=wires_of(plan, endpoint),
         due_s=plan.due_s,
@@ -154,25 +158,18 @@ def run(
         source_addresses=options.source_addresses,
         go_first=options.go_first,
     )
-    with tempfile.TemporaryDirectory(prefix="safe-harbor-replay-") as name:
-        folder = Path(name)
-        job.save(folder)
-        _generate(folder, len(plan), on_progress)
-        records = Records.load(folder / RECORDS_FILE)
-        course = Course(**json.loads((folder / COURSE_FILE).read_text()))
-    tally = tally_of(records, plan.targets, course.timeout_s)
-    result = result_of(tally, plan.records, plan.skipped, course, reasons_invalid(tally, course))
-    result |= {
+
+
+def of_the_run(plan: Plan, endpoint: Endpoint, options: Options) -> dict[str, Any]:
+    """What result.json says of what was asked for."""
+    return {
         "target": endpoint.url,
         "address": endpoint.where,
         "source_addresses": list(options.source_addresses),
         "pace": plan.pace,
         "planned": len(plan),
         "connections": options.connections,
-        **(about or {}),
     }
-    _write(out_dir, result, tally.routes, records)
-    return RunResult(result, tally.routes, records, plan.targets)
 
 
 def _checked(options: Options, endpoint: Endpoint) -> None:
@@ -191,64 +188,3 @@ def _checked(options: Options, endpoint: Endpoint) -> None:
             tls_context(options.ca_file)
         except OSError as error:  # ssl.SSLError is one
             raise BadInput(f"the CA file cannot be used: {error}", options.ca_file) from error
-
-
-def _generate(folder: Path, planned: int, on_progress: Progress) -> None:
-    errors = folder / "stderr"
-    with errors.open("wb") as stderr:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "tasks.replay.worker", str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            cwd=Path(__file__).parents[2],  # where the packages are, also when they are not installed
-            text=True,
-            start_new_session=True,  # Ctrl-C comes here; `_stopped` tells the generator, once
-        )
-    assert worker.stdout is not None  # noqa: S101 - for the type checker: PIPE was asked for
-    with worker.stdout as progress:
-        try:
-            for line in progress:
-                on_progress(int(line), planned)
-            code = worker.wait()
-        except BaseException as stop:
-            code = _stopped(worker)
-            if not isinstance(stop, KeyboardInterrupt) or code != 0:
-                raise
-            return
-    if code != 0:
-        last = errors.read_text(errors="replace").strip().splitlines()[-3:]
-        raise CommandFailed("replay generator", f"ended with {code}: {' | '.join(last) or 'no message'}")
-    on_progress(planned, planned)
-
-
-def _stopped(worker: subprocess.Popen[str]) -> int:
-    """Asks for the partial result."""
-    if worker.poll() is None:
-        worker.send_signal(signal.SIGINT)
-    try:
-        return worker.wait(STOP_WITHIN_S)
-    except subprocess.TimeoutExpired:
-        worker.kill()
-        return worker.wait()
-
-
-def _write(out_dir: Path, result: dict[str, Any], measured: dict[str, Measured], records: Records) -> None:
-    records.save(out_dir / RECORDS_FILE)
-    for which in ("response", "service"):
-        lines = ["#[Histogram log format version 1.2]", "#[values are microseconds]"]
-        for name, route in measured.items():
-            histogram = getattr(route, which)
-            seconds = result["seconds"]
-            lines.append(
-                f"Tag={_tag(name)},0.000,{seconds:.3f},{histogram.max_us / 1000:.3f},{histogram.encoded()}"
-            )
-        (out_dir / f"{which}.hlog").write_text("\n".join(lines) + "\n")
-    # Last, and at once: who sees result.json sees a complete run.
-    written = out_dir / "result.json.part"
-    written.write_text(json.dumps(result, indent=2, sort_keys=False) + "\n")
-    written.replace(out_dir / "result.json")
-
-
-def _tag(route: str) -> str:
-    return "all" if route == OVER_ALL else route.replace(",", "%2C")

@@ -25,6 +25,7 @@ from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job
 from tasks.replay.records import Records
 
 PROGRESS_EVERY_S = 0.5
+LEAD_S = 0.1  # from here to the first request
 _PR_SET_PDEATHSIG = 1
 _PR_SET_TIMERSLACK = 29
 
@@ -49,12 +50,13 @@ def main(folder: Path) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-    wall_s, cpu_s = time.monotonic(), time.process_time()
-    uvloop.run(_supervised(engine))
-    cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - wall_s
+    cpu_s = time.process_time()
+    uvloop.run(_supervised(engine, job.starts_at))
+    cpu_s = time.process_time() - cpu_s
+    seconds = max(0.0, time.monotonic() - engine.start_s)
     course = Course(
-        seconds=time.monotonic() - engine.start_s,
-        cpu_share=cpu_s / wall_s,
+        seconds=seconds,
+        cpu_share=cpu_s / seconds if seconds else 0.0,  # waiting for the start is no part of it
         backlog_max=engine.backlog_max,
         connections_opened=engine.opened,
         unasked=engine.unasked,
@@ -69,14 +71,17 @@ def main(folder: Path) -> None:
     (folder / COURSE_FILE).write_text(json.dumps(course.__dict__))
 
 
-async def _supervised(engine: Engine) -> None:
+async def _supervised(engine: Engine, starts_at: float) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, engine.stop, INTERRUPTED)
 
     telling = loop.create_task(_tell(engine))
     try:
-        await engine.run()
+        lead_s = starts_at - time.time() if starts_at else LEAD_S
+        if lead_s < 0:  # all that is overdue would be fired at once
+            engine.stop(f"it was ready {-lead_s:.1f} s after the shared start")
+        await engine.run(max(0.0, lead_s))
     finally:
         telling.cancel()
 

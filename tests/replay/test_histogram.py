@@ -1,5 +1,7 @@
 """The numpy buckets are HdrHistogram's: same counts, same percentiles, same bytes."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -34,6 +36,15 @@ def test_adding_histograms_is_measuring_all_values(a: list[int], b: list[int]) -
     whole = Histogram.of(np.array(a + b) / 1e6)
     assert added.counts.tolist() == whole.counts.tolist()
     assert added.max_us == whole.max_us
+
+
+@given(st.lists(st.integers(1, HIGHEST_US), max_size=50))
+def test_a_histogram_comes_through_the_network_as_it_was(us: list[int]) -> None:
+    mine = Histogram.of(np.array(us) / 1e6)
+    sent = pickle.dumps(mine)
+    come = pickle.loads(sent)  # noqa: S301 - its own
+    assert (come.counts.tolist(), come.max_us) == (mine.counts.tolist(), mine.max_us)
+    assert len(sent) < 2000
 
 
 def test_p999_is_withheld_below_ten_thousand() -> None:
