@@ -29,6 +29,7 @@ PACKAGES = {
     "kmod": "modprobe",
     "ca-certificates": "update-ca-certificates",
     "haproxy": "haproxy",
+    "nginx": "nginx",  # the tests of recording start one of their own
     "mariadb-server": "mariadbd",
     "mariadb-client": "mariadb-dump",
     "knot": "knotd",
@@ -47,7 +48,7 @@ PACKAGES = {
 BUILD_PACKAGES = {"gcc": "gcc", "libc6-dev": "/usr/include/stdlib.h"}
 # What these packages would start when this machine boots.
 _DAEMONS = {
-    **{name: (name,) for name in ("ssh", "haproxy", "mariadb", "knot", "docker-registry", "bird")},
+    **{name: (name,) for name in ("ssh", "haproxy", "nginx", "mariadb", "knot", "docker-registry", "bird")},
     "libvirt-daemon": (
         *("libvirtd.service", "libvirtd.socket", "libvirtd-ro.socket", "libvirtd-admin.socket"),
         *("libvirt-guests.service", "virtlogd.socket", "virtlockd.socket"),

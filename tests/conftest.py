@@ -25,6 +25,7 @@ SLOW = (
     "replay/test_engine.py",
     "replay/test_faults.py",
     "rehearsal/test_teardown.py",
+    "replay/test_recorder.py",
     "replay/test_rounds.py",
     "replay/test_tls.py",
     "report/test_page.py",

@@ -9,6 +9,7 @@ from cyclopts import App
 from flows.cli.answers import pilot_lines, verdict_lines
 from flows.cli.decision_lines import decision_lines
 from flows.cli.exits import Exit, NotAPass, print_json
+from flows.cli.replay_capture import replay_capture
 from flows.cli.replay_compare import replay_compare
 from flows.cli.replay_page import replay_page
 from flows.cli.replay_run import replay_run
@@ -32,6 +33,7 @@ def register(app: App) -> None:
     replays.command(replay_run, name="run")
     replays.command(replay_compare, name="compare")
     replays.command(replay_page, name="page")
+    replays.command(replay_capture, name="capture")
     judges = App(name="judge", help=_JUDGE)
     judges.default(judge_site)
     judges.command(judge_latency, name="latency")
