@@ -27,6 +27,7 @@ SLOW = (
     "rehearsal/test_teardown.py",
     "replay/test_recorder.py",
     "replay/test_rounds.py",
+    "replay/test_sessions.py",
     "replay/test_tls.py",
     "report/test_page.py",
     "rehearsal/services",

@@ -56,7 +56,7 @@ class Selected:
 _ALL, _PLAIN = Selected(), Connecting()
 
 
-def selection_of(selected: Selected) -> Selection:
+def selection_of(selected: Selected, *, sessions: bool = False) -> Selection:
     """As the replay knows it."""
     from tasks.replay.selection import Selection
 
@@ -67,6 +67,7 @@ def selection_of(selected: Selected) -> Selection:
         rewrites=selected.rewrite,
         unsafe=selected.unsafe,
         scrub=selected.scrub,
+        sessions=sessions,
     )
 
 
@@ -81,6 +82,7 @@ def replay_run(
     poisson: bool = False,
     seed: int = 1,
     duration: float | None = None,
+    sessions: Annotated[bool, Parameter(negative=())] = False,
     connecting: Connecting = _PLAIN,
     selected: Selected = _ALL,
     json: bool = False,
@@ -111,6 +113,8 @@ def replay_run(
         Of --poisson; it stands in result.json.
     duration
         Seconds after which the schedule ends.
+    sessions
+        Each client of the capture keeps one connection, and the cookies that the target sets.
     json
         Print result.json on stdout.
     """
@@ -130,7 +134,7 @@ def replay_run(
             duration_s=duration,
             max_bad=selected.max_bad,
             form=selected.format,
-            selection=selection_of(selected),
+            selection=selection_of(selected, sessions=sessions),
             options=options_of(connecting),
             on_progress=told,
         )

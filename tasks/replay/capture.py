@@ -1,9 +1,9 @@
 """Reads a capture of any known format, plain, gzip or zstd, entry by entry.
 
-Memory is bounded by 14 bytes a replayable entry and one object a distinct request; the file itself is never
-held, and entries need not be in order of time: the arrays are sorted. Times of whole seconds (most logs have
-no others) are spread evenly over their second, in the order of the log; replaying them all at the full second
-would be a burst that the shop's customers never made.
+Memory is bounded by 14 bytes a replayable entry (18 with sessions) and one object a distinct request or
+client; the file itself is never held, and entries need not be in order of time: the arrays are sorted.
+Times of whole seconds (most logs have no others) are spread evenly over their second, in the order of the
+log; replaying them all at the full second would be a burst that the shop's customers never made.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from inventory.errors import BadInput
+from tasks.replay.clients import Clients
 from tasks.replay.formats.catalog import named, recognised
 from tasks.replay.formats.entry import BrokenLine, Entry, Format, Headers
 from tasks.replay.formats.opened import HEAD_BYTES, opened
@@ -43,8 +44,8 @@ class Capture:
 
     `at_s` seconds since the first entry, `target` index into `targets`, `status` what was answered then (0:
     not told), `skipped_before` how many entries that are not replayed stand before it (the last item, one
-    more than there are entries, is their total). `timed` is false where the format has no times: `at_s` then
-    is no more than an order.
+    more than there are entries, is their total), `client` the number of its client (empty: not asked for).
+    `timed` is false where the format has no times: `at_s` then is no more than an order.
     """
 
     file: str
@@ -56,6 +57,7 @@ class Capture:
     bad_lines: int
     form: str = "combined"
     timed: bool = True
+    client: array[int] = field(default_factory=lambda: array("I"))
 
     @property
     def skipped(self) -> int:
@@ -80,14 +82,17 @@ class _Rows:
     target: array[int] = field(default_factory=lambda: array("I"))
     status: array[int] = field(default_factory=lambda: array("H"))
     skipped_at_s: array[float] = field(default_factory=lambda: array("d"))
+    clients: Clients | None = None
     bad: int = 0
     body_bytes: int = 0
 
     def add(self, entry: Entry, request: Request | None) -> None:
-        """Raises ValueError where there are more distinct requests than fit."""
+        """Raises ValueError where there are more distinct requests than fit, or nobody sent it."""
         if request is None:
             self.skipped_at_s.append(entry.at_s)
             return
+        if self.clients is not None:
+            self.clients.add(entry)
         known = len(self.index)
         number = self.index.setdefault(request, known)
         if number == known:
@@ -107,7 +112,8 @@ def read_capture(path: Path, max_bad: int = 0, selection: Selection | None = Non
 
     Raises BadInput (file:line) for a broken entry beyond `max_bad` of them, an empty or unreadable file.
     """
-    rows, selector = _Rows(), Selector(selection or Selection())
+    selection = selection or Selection()
+    rows, selector = _Rows(clients=Clients() if selection.sessions else None), Selector(selection)
     with opened(path) as stream:
         of = named(form) if form else recognised(stream.peek(HEAD_BYTES))
         for number, entry in of.entries(stream):
@@ -138,6 +144,9 @@ def _sorted(path: Path, rows: _Rows, form: Format) -> Capture:
     rows.target = array("I")
     status = np.frombuffer(rows.status, dtype=np.uint16)[order]
     rows.status = array("H")
+    client = array("I")
+    if rows.clients is not None:
+        client = _array("I", np.frombuffer(rows.clients.numbers, dtype=np.uint32)[order])
     del order
     skipped_before = np.full(len(times) + 1, len(rows.skipped_at_s), dtype=np.uint32)
     skipped_before[:-1] = np.searchsorted(np.sort(np.array(rows.skipped_at_s)), times, "left")
@@ -157,6 +166,7 @@ def _sorted(path: Path, rows: _Rows, form: Format) -> Capture:
         bad_lines=rows.bad,
         form=form.name,
         timed=form.timed,
+        client=client,
     )
 
 

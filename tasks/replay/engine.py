@@ -193,6 +193,9 @@ class Engine(OpenLoop):
             return
         self.slots.retried[index] = 1
         self._carrier[index] = None
+        self._again_on_a_new_connection(index)
+
+    def _again_on_a_new_connection(self, index: int) -> None:
         self._again.append(index)
         self._open_as_needed()
 

@@ -13,7 +13,7 @@ CPU > 80 %, or a request waited at the connection cap (backlog > 0); also where 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.replay.records import Fault
@@ -40,6 +40,7 @@ class Course:
     scheduling: str
     tls: str
     connect_error: str  # the last one
+    sessions: dict[str, int] = field(default_factory=dict)  # empty: a run without
 
 
 def reasons_invalid(tally: Tally, course: Course) -> list[str]:
@@ -103,6 +104,7 @@ def result_of(
         "scheduling": course.scheduling,
         "tls": course.tls,
         "connect_error": course.connect_error,
+        "sessions": course.sessions,
     }
 
 

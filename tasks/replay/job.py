@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ class Job:
     ca_file: str
     source_addresses: tuple[str, ...]
     go_first: bool
+    client: array[int] = field(default_factory=lambda: array("I"))  # one a request; empty: no sessions
     starts_at: float = 0.0  # seconds of the wall clock, shared with other machines; 0: at once
 
     def save(self, folder: Path) -> None:
@@ -43,6 +44,7 @@ class Job:
             due_s=np.array(self.due_s),
             target=np.array(self.target),
             expected_status=np.array(self.expected_status),
+            client=np.array(self.client),
         )
         plain = {
             "endpoint": asdict(self.endpoint),
@@ -69,6 +71,7 @@ class Job:
                 due_s=array("d", plan["due_s"].astype(np.float64).tobytes()),
                 target=array("I", plan["target"].astype(np.uint32).tobytes()),
                 expected_status=array("H", plan["expected_status"].astype(np.uint16).tobytes()),
+                client=array("I", plan["client"].astype(np.uint32).tobytes()),
                 **plain,
             )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,7 +17,8 @@ MAX_REQUESTS = 20_000_000  # a run holds about 60 bytes a request
 class Plan:
     """`due_s` seconds after the start, rising; `target` and `expected_status` have one item a request.
 
-    `records` counts the capture's lines that were walked: those that are sent, and `skipped`.
+    `records` counts the capture's lines that were walked: those that are sent, and `skipped`. `client` is the
+    number of each request's client; empty: a run without sessions.
     """
 
     targets: tuple[Target, ...]
@@ -27,6 +28,7 @@ class Plan:
     records: int
     skipped: int
     pace: str  # for people: `500 requests/s` or `2.0 x the capture's own timing`
+    client: array[int] = field(default_factory=lambda: array("I"))
 
     def __len__(self) -> int:
         return len(self.due_s)
@@ -131,6 +133,9 @@ def _plan(capture: Capture, due: np.ndarray, picked: np.ndarray, skipped: int, p
         records=len(picked) + skipped,
         skipped=skipped,
         pace=pace,
+        client=array("I", np.frombuffer(capture.client, dtype=np.uint32)[picked].tobytes())
+        if capture.client
+        else array("I"),
     )
 
 

@@ -151,6 +151,7 @@ def job_of(plan: Plan, endpoint: Endpoint, options: Options) -> Job:
         due_s=plan.due_s,
         target=plan.target,
         expected_status=plan.expected_status,
+        client=plan.client,
         connections=options.connections,
         timeout_s=options.timeout_s,
         slo_ms=options.slo_ms,

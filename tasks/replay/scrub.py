@@ -48,7 +48,7 @@ def scrubbed(target: str) -> str:
     path = scrubbed_text(_PATH_PARAMETER.sub("", path))
     if not question:
         return path
-    kept = [scrubbed_text(pair) for pair in query.split("&") if not _secret(pair.partition("=")[0])]
+    kept = [scrubbed_text(pair) for pair in query.split("&") if not is_secret_name(pair.partition("=")[0])]
     return f"{path}?{'&'.join(kept)}" if kept else path
 
 
@@ -73,13 +73,14 @@ def _number(match: re.Match[str]) -> str:
 
 def _form_field(pair: str) -> str:
     name, equals, _ = pair.partition("=")
-    return f"{name}={GONE}" if equals and _secret(name) else pair
+    return f"{name}={GONE}" if equals and is_secret_name(name) else pair
 
 
 def _json_field(match: re.Match[str]) -> str:
-    return f'"{match[1]}"{match[2]}"{GONE}"' if _secret(match[1]) else match[0]
+    return f'"{match[1]}"{match[2]}"{GONE}"' if is_secret_name(match[1]) else match[0]
 
 
-def _secret(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
+    """Whether a parameter, field or cookie of this name gives a right."""
     plain = name.lower().replace("-", "_")
     return plain in SECRET_NAMES or plain.startswith(SECRET_PREFIXES)

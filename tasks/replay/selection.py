@@ -37,6 +37,8 @@ class Selection:
 
     `hosts`: where a capture names hosts, only these. `unsafe`: POST, PUT, PATCH and DELETE too, where the
     capture has bodies; they change the target. `scrub` off replays secrets and personal data as recorded.
+    `sessions`: each client of the capture is one, with the cookies that the target sets; the recorded ones
+    are never sent.
     """
 
     hosts: tuple[str, ...] = ()
@@ -45,6 +47,7 @@ class Selection:
     rewrites: tuple[str, ...] = ()
     unsafe: bool = False
     scrub: bool = True
+    sessions: bool = False
 
     def told(self) -> dict[str, Any]:
         """For result.json."""
@@ -104,6 +107,8 @@ class Selector:
         for name, value in headers:
             lower = name.lower()
             if lower not in KEPT_HEADERS or not _PRINTABLE.fullmatch(value):
+                continue
+            if lower == "cookie" and self._selection.sessions:
                 continue
             if not self._selection.scrub:
                 kept.append((lower, value))

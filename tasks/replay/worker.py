@@ -23,6 +23,7 @@ from tasks.replay.engine import Engine, Limits
 from tasks.replay.figures import INTERRUPTED, Course
 from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job
 from tasks.replay.records import Records
+from tasks.replay.sessions import SessionEngine
 
 PROGRESS_EVERY_S = 0.5
 LEAD_S = 0.1  # from here to the first request
@@ -36,16 +37,7 @@ def main(folder: Path) -> None:
     prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # no load without somebody who waits for it
     prctl(_PR_SET_TIMERSLACK, 1)
     job = Job.load(folder)
-    engine = Engine(
-        job.due_s,
-        job.wires,
-        job.target,
-        (job.endpoint.address, job.endpoint.port),
-        Limits(job.connections, job.timeout_s),
-        tls_context(job.ca_file) if job.endpoint.tls else None,
-        job.endpoint.server_name if job.endpoint.tls else None,
-        job.source_addresses,
-    )
+    engine = engine_of(job)
     scheduling = _go_first() if job.go_first else "normal"
     gc.collect()
     gc.freeze()
@@ -66,9 +58,22 @@ def main(folder: Path) -> None:
         scheduling=scheduling,
         tls=engine.tls_seen,
         connect_error=engine.connect_error,
+        sessions=engine.told() if isinstance(engine, SessionEngine) else {},
     )
     Records.of(engine.slots, engine.start_s, job.target, job.expected_status).save(folder / RECORDS_FILE)
     (folder / COURSE_FILE).write_text(json.dumps(course.__dict__))
+
+
+def engine_of(job: Job) -> Engine:
+    """The one that the job needs; sessions cost a run without them nothing."""
+    run = (
+        *(job.due_s, job.wires, job.target, (job.endpoint.address, job.endpoint.port)),
+        Limits(job.connections, job.timeout_s),
+        tls_context(job.ca_file) if job.endpoint.tls else None,
+        job.endpoint.server_name if job.endpoint.tls else None,
+        job.source_addresses,
+    )
+    return SessionEngine(job.client, job.endpoint.server_name, *run) if job.client else Engine(*run)
 
 
 async def _supervised(engine: Engine, starts_at: float) -> None:

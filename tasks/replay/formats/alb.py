@@ -15,7 +15,7 @@ from tasks.replay.formats.times import iso_seconds
 
 _KIND = re.compile(rb"(?:https?|h2|grpcs|wss?) \d{4}-\d\d-\d\dT")
 _FIELD = re.compile(rb'"((?:[^"\\]|\\.)*)"|(\S+)')
-_STATUS, _REQUEST, _CREATED = 8, 12, 21
+_CLIENT, _STATUS, _REQUEST, _CREATED = 3, 8, 12, 21
 _ESCAPE = re.compile(rb"\\x([0-9A-Fa-f]{2})")
 
 
@@ -34,7 +34,8 @@ def parse(line: bytes) -> Entry:
         raise BrokenLine(f"{status.decode('ascii', 'replace')!r} is not a status")
     request = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), fields[_REQUEST])
     method, host, target = request_line(request)
-    return Entry(at_s, method, target, 0 if status == b"-" else int(status), host)
+    client = fields[_CLIENT].decode("ascii", "replace").rpartition(":")[0]  # without its port
+    return Entry(at_s, method, target, 0 if status == b"-" else int(status), host, client=client)
 
 
 FORMAT = Format(

@@ -40,12 +40,12 @@ class LineParser:
                 'not an access-log line; allowed: ADDRESS - USER [DD/Mon/YYYY:HH:MM:SS +ZZZZ] "REQUEST" '
                 "STATUS BYTES, as in nginx's combined format (another format: --format)"
             )
-        _, stamp, zone, request, status, _ = match.groups()
+        client, stamp, zone, request, status, _ = match.groups()
         if (stamp, zone) != self._stamp:
             self._at_s = clf_seconds(stamp, zone)
             self._stamp = (stamp, zone)
         method, host, target = request_line(unescaped(request))
-        return Entry(self._at_s, method, target, int(status), host)
+        return Entry(self._at_s, method, target, int(status), host, client=client.decode("latin-1"))
 
 
 def unescaped(request: bytes) -> bytes:

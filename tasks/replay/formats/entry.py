@@ -30,6 +30,7 @@ class Entry(NamedTuple):
     host: str = ""  # with its port; empty: not told
     headers: Headers = ()
     body: bytes | None = None  # None: the format records no bodies
+    client: str = ""  # its address; empty: not told
 
 
 Numbered = tuple[int, Entry | BrokenLine]

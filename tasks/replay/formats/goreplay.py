@@ -37,10 +37,17 @@ def parse(block: bytes) -> Entry | None:
     method, host, target = request_line(start)
     pairs = (line.decode("latin-1").partition(":") for line in lines)
     headers = tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon)
-    named = next((value for name, value in headers if name.lower() == "host"), host)
+    of: dict[str, str] = {}
+    for name, value in headers:
+        of.setdefault(name.lower(), value)
+    forwarded = of.get("x-forwarded-for", "").partition(",")[0].strip()
     coded = any(name.lower() in _CODINGS for name, _ in headers)
     at_s = epoch_seconds(int(meta[2]) / 1e9)
-    return Entry(at_s, method, target, 0, named, headers, None if coded else body)
+    return Entry(
+        *(at_s, method, target, 0, of.get("host", host), headers),
+        body=None if coded else body,
+        client=of.get("x-real-ip", forwarded),
+    )
 
 
 def _entries(stream: BinaryIO) -> Iterator[Numbered]:

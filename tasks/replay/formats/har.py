@@ -16,6 +16,7 @@ from tasks.replay.formats.entry import BrokenLine, Entry, Format, Numbered, targ
 from tasks.replay.formats.times import iso_seconds
 
 MAX_BYTES = 256 * 1024 * 1024
+_CLIENT = "browser"  # all entries are of the one that saved them
 _HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"log"\s*:')
 
 
@@ -30,7 +31,7 @@ def parse(entry: Any) -> Entry:
         body = _body(request.get("postData") or {})
         if not 0 <= status <= 999:
             raise BrokenLine(f"{status} is not a status")
-        return Entry(at_s, str(request["method"]), target, status, host, headers, body)
+        return Entry(at_s, str(request["method"]), target, status, host, headers, body, _CLIENT)
     except BrokenLine:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -20,6 +20,7 @@ _METHOD = ("request_method", "RequestMethod", "method")
 _TARGET = ("request_uri", "RequestPath", "uri", "url", "path")
 _STATUS = ("status", "DownstreamStatus", "status_code", "code")
 _HOST = ("host", "http_host", "RequestHost", "server_name")
+_CLIENT = ("remote_addr", "ClientHost", "remote_ip", "client_ip")
 _CLF = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
 
 
@@ -32,7 +33,8 @@ def parse(line: bytes) -> Entry:
     at_s, status, body = _arrival(log), _status(_first(log, _STATUS)), log.get("request_body")
     content = body.encode() if isinstance(body, str) and body not in ("", "-") else None
     kind = log.get("content_type")
-    headers = (("Content-Type", kind),) if isinstance(kind, str) else ()
+    told = (("Content-Type", kind), ("Cookie", log.get("http_cookie")))
+    headers = tuple((name, value) for name, value in told if isinstance(value, str) and value != "-")
     if isinstance(request, str):
         method, host, target = request_line(request.encode())
     else:
@@ -43,10 +45,8 @@ def parse(line: bytes) -> Entry:
                 f"{', '.join(_TARGET)}"
             )
         method, (host, target) = verb, target_of(url.encode("utf-8", "surrogatepass"))
-    named = _first(log, _HOST)
-    return Entry(
-        at_s, method, target, status, host or (named if isinstance(named, str) else ""), headers, content
-    )
+    named, client = (_text(_first(log, names)) for names in (_HOST, _CLIENT))
+    return Entry(at_s, method, target, status, host or named, headers, content, client)
 
 
 def _arrival(log: dict[str, Any]) -> float:
@@ -79,6 +79,10 @@ def _status(value: Any) -> int:
     if not 0 <= status <= 999:
         raise BrokenLine(f"{status} is not a status")
     return status
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _first(log: dict[str, Any], names: tuple[str, ...]) -> Any:
