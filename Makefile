@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearse test test-unit test-site test-upgrade check lock bench clean
+.PHONY: help rehearse test test-unit test-site test-upgrade test-deep check lock bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -34,6 +34,10 @@ test-unit: $(STAMP) ## the tests that need no site
 test-site: $(STAMP) ## the tests on the rehearsal site
 	$(BIN)/safe-harbor rehearse setup
 	$(BIN)/python -m pytest -m site
+
+test-deep: $(STAMP) ## the tests on QEMU machines: half an hour where there is no KVM
+	$(BIN)/safe-harbor rehearse setup
+	$(BIN)/python -m pytest -m deep -s
 
 test-upgrade: $(STAMP) ## an upgrade to its end, under load, on two nodes
 	$(BIN)/safe-harbor rehearse setup

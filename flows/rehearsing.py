@@ -17,7 +17,7 @@ from flows.cli.running import Running
 from flows.cli.terminal import Terminal
 from flows.orchestrator import free_port, server_argv, settings, wait_until_healthy
 from inventory.models.stage import StageResult
-from rehearsal import site
+from rehearsal import deep, site
 from rehearsal.capture import make_capture
 from rehearsal.customers_process import Customers
 from rehearsal.faults import Fault, fault_named
@@ -81,7 +81,7 @@ def take_down() -> list[str]:
     """Remove whatever is left of a site; what it was, in words."""
     terminal = Terminal()
     try:
-        return site.down(terminal)
+        return site.down(terminal, deep.standing())
     finally:
         terminal.close()
 
@@ -92,7 +92,7 @@ def rehearse_exit(
     """The main job. Returns the exit code."""
     strike = fault_named(fault, Plan())
     make_ready(ready_parts)
-    _forget_last(out)
+    forget_last(out)
     start = time.monotonic()
     with _site(out, ready_parts, keep=keep) as up:
         if keep:
@@ -201,7 +201,7 @@ def _report_apart(up: Site, out: Path) -> None:
         raise CommandFailed("the report", done.stderr.strip()[-500:] or f"ended with {done.returncode}")
 
 
-def _forget_last(out: Path) -> None:
+def forget_last(out: Path) -> None:
     """Each rehearsal has a ledger of its own: the last one's is set aside, never mixed with this one's."""
     if not out.exists() or not any(out.iterdir()):
         return

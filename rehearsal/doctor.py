@@ -140,7 +140,7 @@ def _inotify(plan: Plan) -> Observation:
     if teardown.present(plan):
         return Observation("inotify", Level.OK, "in use by the rehearsal that is up")
     limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
-    return _judged_inotify(limit, _inotify_used(), len((*plan.aws_nodes, *plan.oslo_nodes)))
+    return _judged_inotify(limit, _inotify_used(), len(plan.containers))
 
 
 def _judged_inotify(limit: int, used: int, machines: int) -> Observation:

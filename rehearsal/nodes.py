@@ -58,19 +58,22 @@ def boot(
     *,
     binds: Mapping[Path, str] | None = None,
     furnish: Furnish | None = None,
+    devices: Sequence[Path] = (),
     wait: bool = True,
     light: bool = False,
 ) -> None:
     """Boot these nodes side by side; each is ready when its sshd greets.
 
-    `binds` are bound read-only into them; `furnish` lays files into a root before its boot. A `light` node
-    has no systemd and no inotify instance: nothing but sshd, and twenty of them beside each other.
+    `binds` are bound read-only into them, `devices` as they are; `furnish` lays files into a root before its
+    boot. A `light` node has no systemd and no inotify instance: nothing but sshd, and twenty of them beside
+    each other.
     Raises HostUnreachable with the end of the node's
     console where one does not come up.
     """
+    init = _LIGHT if light else _BOOTED
     with ThreadPoolExecutor(max_workers=len(machines)) as pool:
         for future in [
-            pool.submit(_start, plan, state, machine, binds or {}, furnish, _LIGHT if light else _BOOTED)
+            pool.submit(_start, plan, state, machine, binds or {}, devices, furnish, init)
             for machine in machines
         ]:
             future.result()
@@ -136,6 +139,7 @@ def _start(
     state: State,
     machine: Machine,
     binds: Mapping[Path, str],
+    devices: Sequence[Path],
     furnish: Furnish | None,
     init: tuple[str, ...],
 ) -> None:
@@ -154,6 +158,7 @@ def _start(
         *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"),
     ]
     argv += [f"--bind-ro={here}:{inside}" for here, inside in binds.items()]
+    argv += [f"--bind={device}" for device in devices]
     argv += init
     state.run_process(
         machine.name,

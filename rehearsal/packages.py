@@ -44,6 +44,17 @@ PACKAGES = {
     "qemu-system-x86": "qemu-system-x86_64",
     "qemu-utils": "qemu-img",
 }
+# Only for a deep rehearsal: machines with kernels of their own, and the disk image that they start from.
+DEEP_PACKAGES = {
+    "qemu-system-x86": "qemu-system-x86_64",
+    "qemu-utils": "qemu-img",
+    "libvirt-daemon-system": "/lib/systemd/system/libvirtd.service",
+    "libvirt-daemon-driver-qemu": "/usr/share/doc/libvirt-daemon-driver-qemu",
+    "debootstrap": "debootstrap",
+    "grub-common": "grub-mkimage",
+    "grub-pc-bin": "/usr/lib/grub/i386-pc/boot.img",
+    "e2fsprogs": "mkfs.ext4",
+}
 # Only where parts are built here: flanneld has some C.
 BUILD_PACKAGES = {"gcc": "gcc", "libc6-dev": "/usr/include/stdlib.h"}
 # What these packages would start when this machine boots.

@@ -97,6 +97,7 @@ class Plan:
         Machine("oslo-2", "10.60.0.12"),
         Machine("oslo-3", "10.60.0.13"),
     )
+    kvm_hosts: tuple[Machine, ...] = ()  # only in a deep rehearsal: its Oslo nodes are QEMU guests on these
     kubernetes_version: str = "1.37.1"
     aws_pod_network: str = "10.44.0.0/16"
     aws_service_network: str = "10.45.0.0/16"
@@ -167,6 +168,11 @@ class Plan:
     def oslo_edge(self) -> Machine:
         """Oslo's control plane, edge and data node."""
         return self.oslo_nodes[0]
+
+    @property
+    def containers(self) -> tuple[Machine, ...]:
+        """Every machine that is a nspawn node."""
+        return (*self.aws_nodes, *(self.kvm_hosts or self.oslo_nodes))
 
     @property
     def ways(self) -> tuple[Way, ...]:

@@ -36,7 +36,7 @@ class Site:
     seconds: dict[str, float]
 
 
-def prepare(steps: Steps, ready_parts: Path | None = None) -> Path:
+def prepare(steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None) -> Path:
     """Packages and parts, once a machine; answers the folder of programs.
 
     The doctor looks between them: its trials need the packages, and a quarter of an hour of building is for
@@ -51,7 +51,7 @@ def prepare(steps: Steps, ready_parts: Path | None = None) -> Path:
     if ready_parts is None and parts.missing():
         wanted |= packages.BUILD_PACKAGES
     packages.install(packages.missing(wanted), steps.step)
-    refuse_unfit(Plan(), will_build=ready_parts is None and bool(parts.missing()))
+    refuse_unfit(plan or Plan(), will_build=ready_parts is None and bool(parts.missing()))
     return parts.ready(ready_parts) if ready_parts is not None else parts.build(steps)
 
 

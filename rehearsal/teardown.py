@@ -29,7 +29,7 @@ def down(plan: Plan, say: Callable[[str], None] = lambda _: None) -> list[str]:
     say("removing mounts, networks and cgroups")
     removed += [f"mount {target}" for target in unmount_below(plan.state)]
     removed += _remove_networks(plan, state)
-    for machine in (*plan.aws_nodes, *plan.oslo_nodes):
+    for machine in plan.containers:
         _forget_machine(machine)
     stuck = cgroups.remove(plan)
     if stuck:
@@ -42,7 +42,7 @@ def down(plan: Plan, say: Callable[[str], None] = lambda _: None) -> list[str]:
 
 def end_processes(plan: Plan, state: State) -> None:
     """End every process of the site, nodes first. Raises OutsideError where one does not end."""
-    nodes.stop(state, (*plan.aws_nodes, *plan.oslo_nodes))
+    nodes.stop(state, plan.containers)
     _end(_found_processes(plan, state))
 
 
@@ -105,7 +105,7 @@ def present(plan: Plan) -> bool:
 
 def spaces(plan: Plan, state: State) -> list[str]:
     """The site's network namespaces that are there, by the plan's names and the record."""
-    machines = (*plan.aws_nodes, *plan.oslo_nodes)
+    machines = plan.containers
     names = {plan.wan_netns, plan.service_netns, *(machine.netns for machine in machines)}
     return sorted(name for name in names | set(state.recorded("netns")) if netns.exists(name))
 

@@ -14,6 +14,7 @@ settings.register_profile("any-machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any-machine")
 
 HERE = Path(__file__).parent
+LONGEST = ("upgrade", "deep")
 SLOW = (
     "drivers",
     "survey",
@@ -36,9 +37,11 @@ SLOW = (
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark them `slow`; leave the upgrade out unless it is asked for by name."""
-    if "upgrade" not in config.getoption("markexpr"):
-        left_out = [item for item in items if item.get_closest_marker("upgrade") is not None]
+    """Mark them `slow`; leave the longest out unless they are asked for by name."""
+    for longest in LONGEST:
+        if longest in config.getoption("markexpr"):
+            continue
+        left_out = [item for item in items if item.get_closest_marker(longest) is not None]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
     for item in items:

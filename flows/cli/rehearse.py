@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter, validators
 
 from flows.cli.exits import Exit, print_json
+from inventory.errors import BadInput
 
 Fault = Literal["gate", "cutover"]
 Parts = Annotated[Path | None, Parameter(help="A folder with ready programs, instead of building them.")]
@@ -18,6 +19,8 @@ _REHEARSE = """Build a whole site on this machine, run the whole exit on it, rep
 Example: safe-harbor rehearse --keep
 
 Example: safe-harbor rehearse --fault gate   (the exit must stop at the gate: exit 1)
+
+Example: safe-harbor rehearse --deep   (machines with kernels of their own, made through libvirt)
 """
 
 
@@ -34,6 +37,7 @@ def rehearse(
     *,
     out: Path = Path("build/rehearsal"),
     fault: Fault | None = None,
+    deep: bool = False,
     keep: bool = False,
     parts: Parts = None,
     json: bool = False,
@@ -44,17 +48,28 @@ def rehearse(
 
     Example: safe-harbor rehearse --fault gate   (the exit must stop at the gate: exit 1)
 
+    Example: safe-harbor rehearse --deep   (machines with kernels of their own, made through libvirt)
+
     Parameters
     ----------
     out
         The folder for report, survey and ledger.
     fault
         `gate` makes the target slower than the margin; `cutover` kills the target's edge at 50 %.
+    deep
+        Make the Oslo nodes as QEMU machines on two simulated KVM hosts, admit and prepare them, reboot them,
+        look again, and remove them. It has no AWS side, so nothing moves.
     keep
         Leave the site up and print how to reach each part of it.
     json
         Print report.json on stdout.
     """
+    if deep and fault is not None:
+        raise BadInput("--fault: a deep rehearsal has no cutover to fail; leave one of both out")
+    if deep:
+        from flows.rehearsing_deep import rehearse_deep
+
+        return rehearse_deep(out.resolve(), keep=keep, ready_parts=parts, as_json=json)
     from flows.rehearsing import rehearse_exit
 
     return rehearse_exit(out.resolve(), fault=fault, keep=keep, ready_parts=parts, as_json=json)

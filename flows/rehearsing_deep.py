@@ -1,0 +1,76 @@
+"""What `safe-harbor rehearse --deep` does: machines made, admitted, prepared, rebooted, removed."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from flows.cli.exits import Exit, NotAPass, print_json
+from flows.cli.running import Running
+from flows.cli.terminal import Terminal
+from flows.rehearsing import forget_last
+from inventory.models.stage import StageResult
+from inventory.models.verdict import Verdict
+from rehearsal import deep, teardown
+from tasks.steps.stage import write_result
+
+
+def rehearse_deep(out: Path, *, keep: bool, ready_parts: Path | None, as_json: bool) -> int:
+    """The deep rehearsal. Returns the exit code."""
+    start = time.monotonic()
+    terminal = Terminal()
+    forget_last(out)
+    up = deep.up(terminal, ready_parts, out)
+    terminal.say(f"two KVM hosts are up after {up.seconds['all']:.0f} s")
+    results: list[StageResult] = []
+    code = int(Exit.DONE)
+    try:
+        with Running(up.site_file, terminal=terminal) as run:
+            try:
+                _stages(run, results, keep=keep)
+            except NotAPass as refusal:
+                results += [refusal.result] if refusal.result is not None else []
+                terminal.say(str(refusal))
+                code = int(Exit.NOT_A_PASS)
+            terminal.table(results)
+    finally:
+        terminal.close()
+        if not keep:
+            teardown.down(up.plan, terminal.step)
+            terminal.close()
+    if as_json:
+        print_json([result.model_dump(mode="json") for result in results])
+    usable = next((r.figures.get("usable_s") for r in results if r.name == "provision"), None)
+    sys.stderr.write(
+        f"deep rehearsal: {'pass' if code == Exit.DONE else 'not a pass'} after "
+        f"{time.monotonic() - start:.0f} s; machines usable after {usable} s\n{out}\n"
+    )
+    return code
+
+
+def _stages(run: Running, results: list[StageResult], *, keep: bool) -> None:
+    place = run.place
+    results.append(run.stage("provision"))
+    again = run.stage("provision")
+    _require_unchanged("provision, again", again, results)
+    results.append(run.stage("prepare"))
+    rebooted = deep.reboot(place.drivers.hosts(), run.terminal)
+    write_result(place.state, rebooted)
+    run.terminal.stage_ended(rebooted)
+    results.append(rebooted)
+    _require_unchanged("prepare, after the reboot", run.stage("prepare"), results)
+    if not keep:
+        removed = run.stage("provision", destroy=True)
+        results.append(removed.model_copy(update={"name": "provision, removed"}))
+
+
+def _require_unchanged(name: str, result: StageResult, results: list[StageResult]) -> None:
+    """Keep the result of a repeated stage under a name of its own. Raises NotAPass where it made changes."""
+    if result.changes:
+        found = result.figures.get("changes_by_phase")
+        raise NotAPass(
+            f"{name}: {result.changes} changes where there must be none: {found}",
+            result.model_copy(update={"name": name, "verdict": Verdict.FAIL}),
+        )
+    results.append(result.model_copy(update={"name": name}))
