@@ -40,7 +40,7 @@ class Selected:
     unsafe
         Replay POST, PUT, PATCH and DELETE too, where the capture has bodies. They change the target.
     scrub
-        Take Authorization, Cookie, tokens, e-mail addresses and national identity numbers out.
+        Take Authorization, Cookie, tokens, e-mail addresses, national identity and card numbers out.
     """
 
     format: str = ""

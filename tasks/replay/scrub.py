@@ -1,28 +1,33 @@
 """Takes secrets and persons out of what is replayed.
 
 Query parameters that carry a right (a token, a signature) are taken out, whole; Authorization and Cookie as
-well; in what remains, bodies included, tokens, e-mail addresses and national identity numbers are
-overwritten.
+well; in what remains, bodies included, tokens, e-mail addresses, national identity numbers and numbers of
+payment cards are overwritten.
 Not everything that points to a person can be known by its form: a name or a street in a search stays.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from tasks.replay.national_id import is_national_id
+from tasks.replay.payment_card import is_payment_card
 
-# Names of parameters and fields that give a right to whoever has them; compared in lower case, with `-` as
-# `_`. The `x-amz-` and `x-goog-` families are presigned URLs (AWS Signature V4, Google V4).
+# Names of parameters and fields that give a right to whoever has them; only letters and digits are compared,
+# in lower case: `access_token` is also `accessToken`. Of `user[password]` and `user.password` the last part
+# counts. The `x-amz-` and `x-goog-` families are presigned URLs (AWS Signature V4, Google V4).
 # fmt: off
 SECRET_NAMES = frozenset({
-    "access_token", "api_key", "apikey", "auth", "authorization", "client_secret", "code", "csrf_token",
-    "id_token", "jsessionid", "jwt", "key_pair_id", "passwd", "password", "phpsessid", "policy",
-    "refresh_token", "secret", "session", "session_id", "session_token", "sessionid", "sid", "sig",
-    "signature", "token",
+    "accesstoken", "apikey", "auth", "authenticitytoken", "authorization", "cardnumber", "clientsecret",
+    "code", "csrf", "csrfmiddlewaretoken", "csrftoken", "cvc", "cvv", "idtoken", "jsessionid", "jwt",
+    "keypairid", "otp", "phpsessid", "pin", "policy", "refreshtoken", "requestverificationtoken", "session",
+    "sessionid", "sessiontoken", "sid", "sig", "signature", "token", "xsrftoken",
 })
 # fmt: on
-SECRET_PREFIXES = ("x_amz_", "x_goog_")
+SECRET_PREFIXES = ("xamz", "xgoog")
+SECRET_ENDS = ("password", "passwd", "passphrase", "secret")  # newPassword
+_OF_OTHER_THINGS = frozenset({"code", "policy"})  # filter[code]: no right, unless it is the whole name
 SECRET_HEADERS = frozenset(
     {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token", "x-csrf-token"}
 )
@@ -38,6 +43,12 @@ _TOKENS = re.compile(
 )
 # Digits after a percent-encoded byte (%22) begin anew; people write the number with a gap after the date.
 _ELEVEN = re.compile(r"(?:(?<=%[0-9A-Fa-f]{2})|(?<!\d))(\d{6})([ +]|%20)?(\d{5})(?!\d)")
+_CARD = re.compile(
+    r"(?:(?<=%[0-9A-Fa-f]{2})|(?<!\d))"
+    r"(?:\d{15,16}|\d{19}|\d{4}([ +-]|%20)\d{4}\1\d{4}\1\d{4}|\d{4}([ +-]|%20)\d{6}\2\d{5})(?!\d)"
+)
+_NAME_ENDS = re.compile(r"[\[\].]|%5[BbDd]")
+_NO_LETTER = re.compile(r"[^a-z0-9]")
 _PATH_PARAMETER = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?;]*", re.IGNORECASE)
 _JSON_FIELD = re.compile(r'"([A-Za-z0-9_-]{1,40})"(\s*:\s*)(?:"(?:[^"\\]|\\.)*"|[^\s",{}\[\]]+)')
 
@@ -61,14 +72,20 @@ def scrubbed_body(body: bytes) -> bytes:
 
 
 def scrubbed_text(text: str) -> str:
-    """Without tokens, e-mail addresses and national identity numbers."""
+    """Without tokens, e-mail addresses, national identity numbers and numbers of payment cards."""
     if "@" in text or "%40" in text:
         text = _EMAIL.sub(_EMAIL_AFTER, text)
-    return _ELEVEN.sub(_number, _TOKENS.sub(GONE, text))
+    return _ELEVEN.sub(_number, _CARD.sub(_card, _TOKENS.sub(GONE, text)))
 
 
 def _number(match: re.Match[str]) -> str:
     return "0" * 11 if is_national_id(match[1] + match[3]) else match[0]
+
+
+def _card(match: re.Match[str]) -> str:
+    gap = match[1] or match[2]
+    digits = match[0].replace(gap, "") if gap else match[0]
+    return "0" * len(digits) if is_payment_card(digits) else match[0]
 
 
 def _form_field(pair: str) -> str:
@@ -80,7 +97,11 @@ def _json_field(match: re.Match[str]) -> str:
     return f'"{match[1]}"{match[2]}"{GONE}"' if is_secret_name(match[1]) else match[0]
 
 
+@lru_cache(4096)  # a capture has few names, millions of times
 def is_secret_name(name: str) -> bool:
     """Whether a parameter, field or cookie of this name gives a right."""
-    plain = name.lower().replace("-", "_")
-    return plain in SECRET_NAMES or plain.startswith(SECRET_PREFIXES)
+    parts = [part for part in _NAME_ENDS.split(name) if part]
+    plain = _NO_LETTER.sub("", parts[-1].lower()) if parts else ""
+    if plain in _OF_OTHER_THINGS and len(parts) > 1:
+        return False
+    return plain in SECRET_NAMES or plain.startswith(SECRET_PREFIXES) or plain.endswith(SECRET_ENDS)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tasks.replay.capture import read_capture
 from tasks.replay.job import wires_of
 from tasks.replay.national_id import is_national_id
+from tasks.replay.payment_card import is_payment_card
 from tasks.replay.plan import at_rate
 from tasks.replay.scrub import scrubbed, scrubbed_body
 from tasks.replay.selection import Selection
@@ -17,6 +18,7 @@ from tasks.replay.target_url import Endpoint
 
 # Numbers of the Norwegian authorities' test persons have a month that is 80 higher; none is anyone's.
 TEST_PERSON = "13816390030"
+CARD = "4111111111111111"  # the networks' own number for tests
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJlLXBhcnQ"
 PLANTED = {
     "authorization": "Bearer q8rT-secret-bearer-91",
@@ -27,6 +29,7 @@ PLANTED = {
     "key": "AKIAIOSFODNN7EXAMPLE",
     "national id": TEST_PERSON,
     "password": "hunter2-hunter2",
+    "card": CARD,
 }
 
 
@@ -75,7 +78,7 @@ def test_nothing_that_was_planted_is_sent(tmp_path: Path) -> None:
     file = planted(tmp_path)
     wires = sent(file, Selection(unsafe=True))
     bearer, cookie = b"q8rT-secret-bearer-91", b"cookie-secret-77"
-    for name in ("e-mail", "encoded e-mail", "token", "key", "national id"):
+    for name in ("e-mail", "encoded e-mail", "token", "key", "national id", "card"):
         assert PLANTED[name].encode() not in wires, name
     for header in (b"Authorization", b"Cookie", b"X-Api-Key"):
         assert header not in wires
@@ -103,6 +106,12 @@ def test_nothing_that_was_planted_is_sent(tmp_path: Path) -> None:
         ("/media/a@2x.png", "/media/a@2x.png"),
         ("/npm/vue@3.2.1/dist", "/npm/vue@3.2.1/dist"),
         ("/u/a.b@fjord.example/x", "/u/scrubbed@example.invalid/x"),
+        ("/a?user%5Bpassword%5D=x&accessToken=y&q=1", "/a?q=1"),
+        ("/a?filter[code]=no&q=1", "/a?filter[code]=no&q=1"),
+        (f"/pay?n={CARD}", "/pay?n=0000000000000000"),
+        ("/pay?n=%204111%201111%201111%201111%2012%2027", "/pay?n=%200000000000000000%2012%2027"),
+        ("/pay/4111111111111112", "/pay/4111111111111112"),  # its check digit is wrong
+        ("/product/4006381333931", "/product/4006381333931"),  # a bar code
     ],
 )
 def test_targets(target: str, after: str) -> None:
@@ -113,6 +122,36 @@ def test_targets(target: str, after: str) -> None:
 def test_scrubbing_a_body_twice_changes_nothing_more(body: bytes) -> None:
     once = scrubbed_body(body)
     assert scrubbed_body(once) == once
+
+
+@pytest.mark.parametrize(
+    ("body", "after"),
+    [
+        (b"user[password]=a&new_password=b&n=1", b"user[password]=scrubbed&new_password=scrubbed&n=1"),
+        (b"card=3782+822463+10005&cvc=1234&n=1", b"card=000000000000000&cvc=scrubbed&n=1"),
+        (
+            b'{"refreshToken": "a", "newPassword":"b"}',
+            b'{"refreshToken": "scrubbed", "newPassword":"scrubbed"}',
+        ),
+        (b'{"n": "4111-1111-1111-1111", "m": 1}', b'{"n": "0000000000000000", "m": 1}'),
+    ],
+)
+def test_bodies(body: bytes, after: bytes) -> None:
+    assert scrubbed_body(body) == after
+
+
+@given(st.integers(0, 10**16 - 1))
+def test_the_check_digit_of_a_card_finds_every_single_wrong_digit(number: int) -> None:
+    digits = f"4{number:016d}"[:16]
+    for place in range(1, 16):
+        other = digits[:place] + str((int(digits[place]) + 1) % 10) + digits[place + 1 :]
+        assert not (is_payment_card(digits) and is_payment_card(other))
+
+
+def test_one_in_some_twenty_numbers_of_sixteen_digits_has_the_form_of_a_card() -> None:
+    numbers = range(10**15, 10**16, 8_999_999_999_9)
+    share = sum(is_payment_card(str(number)) for number in numbers) / len(numbers)
+    assert 1 / 30 < share < 1 / 15
 
 
 def test_a_body_without_secrets_stays_byte_for_byte() -> None:
