@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LOOK_S = 0.5
 _WHY = {
     "unreadable": "not of the lines that --show prints, cut off, or without an end",
-    "not_drawn": "not in the share",
+    "not_drawn": "of clients that are not in the share",
     "method": "neither GET nor HEAD; the others only with --bodies",
     "not_selected": "by --host, --only, --without",
     "body_type": "a body that is neither a form nor JSON",
@@ -62,7 +62,7 @@ def replay_capture(
     max_mb
         The size (MB, compressed) at which it ends.
     share
-        The part of the requests that is recorded, as 0.1; each is drawn by itself.
+        The part of the clients that is recorded, as 0.1, each with all that it asks.
     bodies
         Record bodies (forms and JSON), and with them POST, PUT, PATCH and DELETE. Have a legal basis.
     host

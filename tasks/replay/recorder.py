@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
+import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ def record(
     """
     if not 0 < share <= 1:
         raise BadInput(f"--share {share:g}; allowed: above 0, at most 1")
-    recording = Recording(selection, share, random.random)  # a sample, not a secret
+    recording = Recording(selection, share, key=secrets.token_bytes(32))
     with _interrupted() as stopped, _Settling(out) as file:
         started, since = datetime.now(UTC), time.monotonic()
         while not (ended := _ended(limits, stopped, file.size, passed_s := time.monotonic() - since)):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import blake2b
+from ipaddress import IPv6Address
 
 from tasks.replay.edges.catalog import told_by
 from tasks.replay.edges.edge import BODY_TYPES
@@ -16,6 +17,7 @@ from tasks.replay.scrub import scrubbed_text
 from tasks.replay.selection import SAFE_METHODS, UNSAFE_METHODS, Selection, Selector
 
 _TYPE = re.compile(BODY_TYPES + r"\s*(;.*)?", re.IGNORECASE)
+_NOBODY = IPv6Address("2001:db8::").packed[:8]
 _HOST = re.compile(r"[\w.:\[\]-]*", re.ASCII)
 
 
@@ -35,13 +37,14 @@ class LeftOut(StrEnum):
 class Recording:
     """Makes blocks of a capture (goreplay's format) of datagrams, and counts what it leaves out.
 
-    `share` of the requests are drawn by `draw`, which gives numbers from 0 to 1. Always:
-    `received = recorded + sum(left_out)`.
+    A `share` of the clients is recorded, each with all that it asks. Their addresses become numbers under
+    `key`, in the network that RFC 3849 keeps for documentation: without the key, which is never written, no
+    number leads back. Always: `received = recorded + sum(left_out)`.
     """
 
     selection: Selection
     share: float
-    draw: Callable[[], float]
+    key: bytes
     received: int = 0
     recorded: int = 0
     left_out: Counter[LeftOut] = field(default_factory=Counter)
@@ -56,7 +59,8 @@ class Recording:
             entry = told_by(datagram)
         except BrokenLine:  # counted, not told: the message could quote a customer
             return self._without(LeftOut.UNREADABLE)
-        if self.share < 1 and self.draw() >= self.share:
+        client = blake2b(entry.client.encode(), digest_size=16, key=self.key).digest()
+        if int.from_bytes(client[:8], "big") >= self.share * 2**64:
             return self._without(LeftOut.NOT_DRAWN)
         if entry.method not in SAFE_METHODS and not (
             self.selection.unsafe and entry.method in UNSAFE_METHODS
@@ -70,7 +74,8 @@ class Recording:
         self.recorded += 1
         host = scrubbed_text(entry.host) if _HOST.fullmatch(entry.host) else ""
         method, path, headers, body = request
-        return block_of(self.recorded, Entry(entry.at_s, method, path, 0, host, headers, body))
+        number = str(IPv6Address(_NOBODY + client[8:])) if entry.client else ""
+        return block_of(self.recorded, Entry(entry.at_s, method, path, 0, host, headers, body, number))
 
     def _without(self, reason: LeftOut) -> bytes:
         self.left_out[reason] += 1

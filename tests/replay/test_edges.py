@@ -78,9 +78,8 @@ def test_an_unknown_edge_lists_the_known_ones() -> None:
         edge_named("apache")
 
 
-def recording(bodies: bool = True, share: float = 1, draws: float = 0.5, **selected: object) -> Recording:
-    selection = Selection(unsafe=bodies, **selected)  # type: ignore[arg-type]
-    return Recording(selection, share, lambda: draws)
+def recording(bodies: bool = True, share: float = 1, key: bytes = b"k", **selected: object) -> Recording:
+    return Recording(Selection(unsafe=bodies, **selected), share, key)  # type: ignore[arg-type]
 
 
 LEFT_OUT = [
@@ -117,11 +116,33 @@ def test_bodies_and_unsafe_methods_want_the_opt_in() -> None:
     assert b"a=1&b=2" in recording().block(datagram)
 
 
-@pytest.mark.parametrize(("draws", "drawn"), [(0.09, True), (0.1, False), (0.9, False)])
-def test_a_share_is_drawn(draws: float, drawn: bool) -> None:
-    found = recording(share=0.1, draws=draws)
-    assert bool(found.block(haproxy("GET", "/", {}))) == drawn
-    assert found.left_out[LeftOut.NOT_DRAWN] == (not drawn)
+def client_in(block: bytes) -> str:
+    ((_, entry),) = goreplay.FORMAT.entries(io.BytesIO(block))
+    assert isinstance(entry, Entry)
+    return entry.client
+
+
+def test_a_client_keeps_one_number_that_does_not_lead_back() -> None:
+    """One key, one number: of another recording it is another."""
+    found, other = recording(), recording(key=b"l")
+    asked = [haproxy("GET", "/", {"client": client}) for client in ("10.1.2.3", "10.1.2.4", "10.1.2.3")]
+    first, second, again = (client_in(found.block(each)) for each in asked)
+    assert first == again != second
+    assert first.startswith("2001:db8:")
+    assert client_in(other.block(asked[0])) != first
+    forwarded = haproxy("GET", "/", {"client": "10.0.0.1", "x-forwarded-for": "10.1.2.3, 10.0.0.9"})
+    assert client_in(found.block(forwarded)) == first
+
+
+def test_a_share_of_the_clients_is_drawn_each_with_all_that_it_asks() -> None:
+    found = recording(share=0.1)
+    drawn = [
+        {bool(found.block(haproxy("GET", f"/{n}", {"client": f"10.0.{client}"}))) for n in range(3)}
+        for client in range(1000)
+    ]
+    assert all(len(each) == 1 for each in drawn)
+    assert 60 < drawn.count({True}) < 140
+    assert found.left_out[LeftOut.NOT_DRAWN] == 3 * drawn.count({False})
 
 
 def test_a_request_without_a_body_is_whole() -> None:
@@ -142,7 +163,9 @@ def test_every_datagram_is_accounted_for(datagrams: list[bytes]) -> None:
 @given(
     st.lists(
         st.builds(
-            lambda at_s, body: Entry(at_s, "POST", "/a?b", 0, "shop", (("accept", "*/*"),), body),
+            lambda at_s, body: Entry(
+                at_s, "POST", "/a?b", 0, "shop", (("accept", "*/*"),), body, "2001:db8::1"
+            ),
             st.floats(1e9, 2e9).map(lambda at_s: round(at_s, 3)),
             st.binary().filter(lambda body: goreplay.SEPARATOR not in body),
         )
@@ -154,6 +177,6 @@ def test_a_block_is_read_as_it_was_written(written: list[Entry]) -> None:
     assert len(read) == len(written)
     for back, entry in zip(read, written, strict=True):
         assert isinstance(back, Entry)
-        assert (back.target, back.host, back.body) == (entry.target, entry.host, entry.body)
+        assert back[2:5] + back[6:] == entry[2:5] + entry[6:]
         assert back.at_s == pytest.approx(entry.at_s, abs=1e-6)
         assert dict(back.headers)["accept"] == "*/*"

@@ -15,6 +15,7 @@ TOLD_HEADERS = (
     *sorted(KEPT_HEADERS - SECRET_HEADERS),
     *("content-length", "content-encoding", "transfer-encoding"),
 )
+FORWARDED = "x-forwarded-for"  # the client, where another proxy stands before the edge
 # Bodies whose secrets can be found: a form's and JSON's fields have names.
 BODY_TYPES = r"application/(x-www-form-urlencoded|json|[a-z0-9.-]+[+]json)"
 
@@ -33,12 +34,15 @@ class Edge:
 
 
 def entry_of(told: Mapping[str, bytes], at_s: float) -> Entry:
-    """`told` has method, target, host, body and TOLD_HEADERS, as the client sent them; those that it did not
-    send are missing or empty. Raises BrokenLine."""
+    """`told` has client (its address), method, target, host, body, TOLD_HEADERS and FORWARDED, as the client
+    sent them; those that it did not send are missing or empty. Raises BrokenLine."""
     method = told.get("method", b"").decode("latin-1")
     _, target = target_of(told.get("target", b""))
     if not method or target is None:
         raise BrokenLine("a request that did not come to its end")
     headers = tuple((name, told[name].decode("latin-1")) for name in TOLD_HEADERS if told.get(name))
     host = told.get("host", b"").decode("latin-1").lower()
-    return Entry(epoch_seconds(at_s), method, target, 0, host, headers, told.get("body", b""))
+    client = (told.get(FORWARDED, b"").partition(b",")[0].strip() or told.get("client", b"")).decode(
+        "latin-1"
+    )
+    return Entry(epoch_seconds(at_s), method, target, 0, host, headers, told.get("body", b""), client)

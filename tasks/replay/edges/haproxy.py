@@ -2,7 +2,8 @@
 
 `log-format-sd` reaches only targets with `format rfc5424`, so the logs that the site has stay as they are.
 Each value is in base64: nothing that a customer sends can end a field, and `-` alone is haproxy's word for
-what was not there. Source: haproxy configuration manual, `log`, `log-format-sd`, `wait-for-body`.
+what was not there. The client's address is its bytes. Source: haproxy configuration manual, `log`,
+`log-format-sd`, `wait-for-body`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 import binascii
 import re
 
-from tasks.replay.edges.edge import BODY_TYPES, TOLD_HEADERS, Edge, entry_of
+from tasks.replay.edges.edge import BODY_TYPES, FORWARDED, TOLD_HEADERS, Edge, entry_of
 from tasks.replay.formats.entry import BrokenLine, Entry
 
 _HEADER = rb"<\d+>1 (?:\S+ ){5}"
@@ -27,8 +28,8 @@ _WAIT = "1h"
 
 def lines(address: str, bodies: bool) -> str:
     """See `Edge`."""
-    samples = {"method": "method", "target": "pathq", "host": "req.fhdr(host)"}
-    samples |= {name: f"req.fhdr({name})" for name in TOLD_HEADERS}
+    samples = {"client": "src", "method": "method", "target": "pathq", "host": "req.fhdr(host)"}
+    samples |= {name: f"req.fhdr({name})" for name in (FORWARDED, *TOLD_HEADERS)}
     rules = [f"http-request set-var({_var(name)}) {sample}" for name, sample in samples.items()]
     if bodies:
         samples["body"] = "req.body"

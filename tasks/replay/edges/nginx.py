@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from tasks.replay.edges.edge import BODY_TYPES, TOLD_HEADERS, Edge, entry_of
+from tasks.replay.edges.edge import BODY_TYPES, FORWARDED, TOLD_HEADERS, Edge, entry_of
 from tasks.replay.formats.entry import BrokenLine, Entry
 
 _BEGUN = b" safe_harbor: {"
@@ -17,8 +17,8 @@ _BEGUN = b" safe_harbor: {"
 def lines(address: str, bodies: bool) -> str:
     """See `Edge`."""
     values = {"at_s": "$msec", "took_s": "$request_time", "method": "$request_method"}
-    values |= {"target": "$request_uri", "host": "$http_host"}
-    values |= {name: f"$http_{name.replace('-', '_')}" for name in TOLD_HEADERS}
+    values |= {"client": "$remote_addr", "target": "$request_uri", "host": "$http_host"}
+    values |= {name: f"$http_{name.replace('-', '_')}" for name in (FORWARDED, *TOLD_HEADERS)}
     http = []
     if bodies:
         values["body"] = "$safe_harbor_body"

@@ -90,7 +90,8 @@ def block_of(number: int, entry: Entry) -> bytes:
     """A block of a request, with its separator. The entry is clean: a line ends nowhere but in its body, and
     there is no separator in that."""
     body = entry.body or b""
-    headers = (("Host", entry.host), *entry.headers, ("Content-Length", str(len(body)) if body else ""))
+    length = str(len(body)) if body else ""
+    headers = (("Host", entry.host), ("X-Real-IP", entry.client), *entry.headers, ("Content-Length", length))
     head = f"1 {number:024x} {round(entry.at_s * 1e9)} 0\n{entry.method} {entry.target} HTTP/1.1\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in headers if value)
     return head.encode("latin-1") + b"\r\n" + body + b"\n" + SEPARATOR + b"\n"
