@@ -59,6 +59,7 @@ class Engine(OpenLoop):
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._connecting = 0
+        self._last_opened_s = 0.0
         self._waiting: deque[int] = deque()
         self._again: deque[int] = deque()  # sent twice; they want a new connection
         self._carrier: list[Connection | None] = [None] * self._count
@@ -145,6 +146,11 @@ class Engine(OpenLoop):
         if (connection := self._carrier[index]) is not None:
             connection.abort()
 
+    def _why_unsent(self, index: int) -> Fault:
+        """Connections were asked for, and from its due time on none has been opened."""
+        hung = self._connecting and self._last_opened_s < self.slots.due_s[index]
+        return Fault.CONNECT if hung else Fault.UNSENT
+
     async def _close(self) -> None:
         for task in self._opening:
             task.cancel()
@@ -158,6 +164,7 @@ class Engine(OpenLoop):
         """A new connection is there."""
         self._connecting -= 1
         self.opened += 1
+        self._last_opened_s = _clock()
         self._open.add(connection)
         index = self._next_for_new()
         if index is None:

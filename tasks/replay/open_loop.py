@@ -106,7 +106,7 @@ class OpenLoop(ABC):
                 if slots.due_s[index] + limit_s > now:
                     break
                 self._give_up(index)
-                self.failed(index, Fault.TIMEOUT if slots.sent_s[index] else Fault.UNSENT)
+                self.failed(index, Fault.TIMEOUT if slots.sent_s[index] else self._why_unsent(index))
             index += 1
         self._oldest = index
         return slots.due_s[index] + limit_s if index < self._count else now + limit_s
@@ -118,6 +118,11 @@ class OpenLoop(ABC):
     @abstractmethod
     def _give_up(self, index: int) -> None:
         """Whatever carries the request of this slot stops to do so: it has timed out."""
+
+    def _why_unsent(self, index: int) -> Fault:
+        """The time of this slot's request is over before it was sent."""
+        del index
+        return Fault.UNSENT
 
     @abstractmethod
     async def _close(self) -> None:

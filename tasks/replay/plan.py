@@ -11,6 +11,9 @@ from inventory.errors import BadInput
 from tasks.replay.capture import Capture, Target
 
 MAX_REQUESTS = 20_000_000  # a run holds about 60 bytes a request
+MAX_PAUSE_S = (
+    3600.0  # between two requests; nobody waits longer for a load, and a clock jumps by days or years
+)
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,10 @@ def ramp(capture: Capture, from_rps: float, to_rps: float, *, duration_s: float)
 
 
 def as_captured(capture: Capture, speed: float = 1.0, *, duration_s: float | None = None) -> Plan:
-    """The capture's own timing, `speed` times as fast, once; cut off after `duration_s`. Raises BadInput."""
+    """The capture's own timing, `speed` times as fast, once; cut off after `duration_s`.
+
+    Raises BadInput, also for a pause above an hour: the clock that wrote the capture has jumped.
+    """
     _positive("speed", speed)
     if not capture.timed:
         raise BadInput(f"the format {capture.form} has no times; give a rate", capture.file)
@@ -119,6 +125,14 @@ def as_captured(capture: Capture, speed: float = 1.0, *, duration_s: float | Non
     if duration_s is not None:
         _positive("duration", duration_s)
         due = due[due < duration_s]
+    pauses = np.diff(due)
+    if (pauses > MAX_PAUSE_S).any():
+        first = int(np.argmax(pauses > MAX_PAUSE_S))
+        raise BadInput(
+            f"{due[first]:g} s after its begin nothing is due for {pauses[first]:g} s; "
+            f"has the clock jumped? Allowed: {MAX_PAUSE_S:g} s; give --rate, or a --duration before it",
+            capture.file,
+        )
     count = _allowed(len(due))
     skipped = _skipped(capture, 0, count)
     return _plan(capture, due, np.arange(count), skipped, f"{speed:g} x the capture's own timing")

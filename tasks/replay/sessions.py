@@ -134,6 +134,11 @@ class SessionEngine(Engine):
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
 
+    def _why_unsent(self, index: int) -> Fault:
+        """The connection of its client was asked for, and is not open."""
+        mine = self._of.get(self._client[index])
+        return Fault.UNSENT if mine is None or mine in self._open else Fault.CONNECT
+
     async def _connect_for(self, connection: SessionConnection) -> None:
         if not await self._established(connection):
             if (index := self._next_of(connection.client)) is not None:

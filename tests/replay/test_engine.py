@@ -156,6 +156,8 @@ def test_the_circuit_breaker_ends_a_hopeless_run(start_server: Start, capture: W
     result = replayed(capture(*["GET /garbage"] * 3000), url, tmp_path, 1000).result
     assert result["errors"] < 400
     assert result["errors"] + result["unsent"] == 3000
+    assert result["seconds"] < 2  # of the 3 that were planned
+    assert not result["valid"]
     assert any("circuit breaker" in reason for reason in result["reasons"])
 
 
@@ -163,14 +165,12 @@ def test_the_circuit_breaker_ends_a_hopeless_run(start_server: Start, capture: W
 def test_sigint_keeps_what_was_measured(start_server: Start, capture: Write, tmp_path: Path) -> None:
     """As Ctrl-C does it: the signal comes to the process that called the replay."""
     _, url = start_server()
-    program = (
-        "import sys; from pathlib import Path; from tasks.replay.run import replay_run\n"
-        "r = replay_run(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), rate_rps=100)\n"
-        "sys.exit(130 if r.interrupted else 0)"
+    arguments = ["--capture", str(capture(*["GET /a"] * 1000)), "--target", url, "--rate", "100"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "replay", "run", *arguments, "--out", str(tmp_path / "out")],
+        stdout=subprocess.DEVNULL,
     )
-    log = capture(*["GET /a"] * 1000)
-    process = subprocess.Popen([sys.executable, "-c", program, str(log), url, str(tmp_path / "out")])
-    time.sleep(5)  # of the run's 10 s and its start
+    time.sleep(6)  # of the run's 10 s and its start
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
     result = json.loads((tmp_path / "out" / "result.json").read_text())

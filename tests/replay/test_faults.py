@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 import xxhash
 
 from tasks.replay.run import Options, RunResult, replay_run
+from tasks.replay.selection import Selection
 from tests.replay.rude import BLOCK, BODY_BYTES, RudeServer
 
 Write = Callable[..., Path]
@@ -51,6 +55,43 @@ def test_an_answer_that_is_none_is_an_error_of_its_kind(
     assert result["reconciliation"] == "6 records = 3 done + 3 errors + 0 skipped + 0 unsent"
     assert result["response_ms"]["routes"][path]["p50"] == pytest.approx(1000, rel=0.01)  # the time-out value
     assert result["seconds"] < 3
+
+
+@pytest.mark.parametrize("selection", [Selection(), Selection(sessions=True)], ids=["shared", "sessions"])
+def test_a_handshake_that_never_ends(capture: Write, tmp_path: Path, selection: Selection) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        result = replay_run(
+            capture(*["GET /"] * 10),
+            f"https://127.0.0.1:{silent.getsockname()[1]}",
+            tmp_path / "out",
+            rate_rps=100,
+            selection=selection,
+            options=Options(connections=16, timeout_s=1),
+        ).result
+    assert result["faults"] == {"connect": 10}
+    assert result["connect_error"] == "no connection within 1 s"
+    assert "no request was answered" in result["reasons"]
+    assert result["seconds"] < 2
+
+
+def test_a_target_that_takes_no_more_connections(capture: Write, tmp_path: Path) -> None:
+    """Its queue is full, and the kernel drops what asks for more; one waits in the queue and is sent."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as full:
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        result = asked(capture(*["GET /"] * 20), url, tmp_path, Options(connections=20, timeout_s=1)).result
+    assert result["errors"] == 20
+    assert set(result["faults"]) == {"connect", "timeout"}
+    assert not result["valid"]
+
+
+def test_a_run_without_an_answer_ends_with_1(rude: str, capture: Write, tmp_path: Path) -> None:
+    log, out = capture(*["GET /reset"] * 3), tmp_path / "out"
+    arguments = ["--capture", str(log), "--target", rude, "--rate", "50", "--out", str(out)]
+    said = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "replay", "run", *arguments], capture_output=True, text=True
+    )
+    assert said.returncode == 1
+    assert "no request was answered" in said.stdout
 
 
 def test_what_follows_an_answer_is_none_of_the_next(rude: str, capture: Write, tmp_path: Path) -> None:
