@@ -27,6 +27,7 @@ SLOW = (
     "replay/test_faults.py",
     "rehearsal/test_teardown.py",
     "replay/test_recorder.py",
+    "replay/test_recording_at_edges.py",
     "replay/test_rounds.py",
     "replay/test_sessions.py",
     "replay/test_tls.py",

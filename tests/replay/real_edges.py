@@ -71,11 +71,12 @@ class Shop:
 
 
 @contextlib.contextmanager
-def running_edge(name: str, folder: Path, shop: Shop, address: str, bodies: bool = True) -> Iterator[int]:
-    """The port that its customers reach. `ordinary.log` is what the site itself logs, as it did before."""
+def running_edge(name: str, folder: Path, shop: Shop, address: str, http2: bool = False) -> Iterator[int]:
+    """The port that its customers reach, in HTTP/2 without TLS where asked for. `ordinary.log` (of haproxy
+    `haproxy.out`) is what the site itself logs, as it did before."""
     port = free_port()
-    lines = edge_named(name).lines(address, bodies)
-    argv = _CONFIGURED[name](folder, port, shop.port, lines)
+    lines = edge_named(name).lines(address, True)
+    argv = _CONFIGURED[name](folder, port, shop.port, lines, http2)
     with (folder / f"{name}.out").open("wb") as said:
         process = subprocess.Popen(argv, stdout=said, stderr=subprocess.STDOUT)
     try:
@@ -114,7 +115,7 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _haproxy(folder: Path, port: int, shop: int, lines: str) -> list[str]:
+def _haproxy(folder: Path, port: int, shop: int, lines: str, http2: bool) -> list[str]:
     """Its own log goes to standard output, inherited by the frontend from `defaults`."""
     (folder / "haproxy.cfg").write_text(
         f"""
@@ -130,7 +131,7 @@ defaults
     timeout server 10s
     timeout http-request 1s
 frontend shop
-    bind 127.0.0.1:{port}
+    bind 127.0.0.1:{port} {"proto h2" if http2 else ""}
 {lines}
     default_backend shop
 backend shop
@@ -140,8 +141,8 @@ backend shop
     return ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
 
 
-def _nginx(folder: Path, port: int, shop: int, lines: str) -> list[str]:
-    first, second = lines.split("# nginx, second", 1)
+def _nginx(folder: Path, port: int, shop: int, lines: str, http2: bool) -> list[str]:
+    first, second = lines.split("\n\n", 1)
     temporary = "\n".join(
         f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -156,8 +157,8 @@ http {{
     {temporary}
 {first}
     server {{
-        listen 127.0.0.1:{port};
-# nginx, second{second}
+        listen 127.0.0.1:{port} {"http2" if http2 else ""};
+{second}
         access_log {folder}/ordinary.log;
         location / {{ proxy_pass http://127.0.0.1:{shop}; }}
     }}

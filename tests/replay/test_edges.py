@@ -1,11 +1,14 @@
-"""What edges tell, and what is recorded of it: pure; the programs themselves are in test_recorder.py."""
+"""What edges tell, and what is recorded of it: pure; the programs themselves are in test_recording_at_edges.py."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
+import shlex
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -71,6 +74,18 @@ def test_no_line_asks_for_a_right_and_only_bodies_ask_for_bodies(edge) -> None: 
         lines = edge.lines("127.0.0.1:5514", bodies).lower()
         assert not any(name in lines for name in ("authorization", "cookie", "api-key", "csrf"))
         assert ("body" in lines) == bodies
+
+
+@pytest.mark.parametrize("edge", EDGES, ids=lambda edge: edge.name)
+def test_the_way_back_leaves_the_file_as_it_was(edge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """The command that is printed, on a file in which all that is printed was pasted."""
+    lines = edge.lines("127.0.0.1:5514", True).rpartition("\n\n")[2]
+    before = "frontend shop\n    bind :80\n    # safe-harbor capture: by hand\n    default_backend shop\n"
+    file = tmp_path / "edge.cfg"
+    file.write_text(before.replace(":80\n", f":80\n{lines}\n"))
+    out = next(line for line in lines.splitlines() if "# Out: " in line).partition("# Out: ")[2]
+    subprocess.run([*shlex.split(out.partition(" && ")[0])[:-1], file], check=True)
+    assert file.read_text() == before
 
 
 def test_an_unknown_edge_lists_the_known_ones() -> None:

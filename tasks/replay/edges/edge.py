@@ -20,6 +20,11 @@ FORWARDED = "x-forwarded-for"  # the client, where another proxy stands before t
 BODY_TYPES = r"application/(x-www-form-urlencoded|json|[a-z0-9.-]+[+]json)"
 
 
+# Around every line that goes into a file of the site, so that one command takes them out again.
+BEGIN, END = "# safe-harbor capture: begin", "# safe-harbor capture: end"
+TAKE_OUT = f"sed -i '/{BEGIN}$/,/{END}$/d'"
+
+
 @dataclass(frozen=True)
 class Edge:
     """`lines(address, bodies)`: what goes into its configuration, and how it is taken out again.

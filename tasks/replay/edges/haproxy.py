@@ -12,13 +12,15 @@ import base64
 import binascii
 import re
 
-from tasks.replay.edges.edge import BODY_TYPES, FORWARDED, TOLD_HEADERS, Edge, entry_of
+from tasks.replay.edges.edge import BEGIN, BODY_TYPES, END, FORWARDED, TAKE_OUT, TOLD_HEADERS, Edge, entry_of
 from tasks.replay.formats.entry import BrokenLine, Entry
 
 _HEADER = rb"<\d+>1 (?:\S+ ){5}"
 _ELEMENT = re.compile(_HEADER + rb"\[safe-harbor@32473 at=\"(\d+)\"((?: [a-z-]+=\"[A-Za-z0-9+/=-]*\")+)\]")
 _FIELD = re.compile(rb" ([a-z-]+)=\"([A-Za-z0-9+/=-]*)\"")
 _BEGUN = re.compile(_HEADER + rb"\[safe-harbor@32473 ")
+_FILE = "/etc/haproxy/haproxy.cfg"
+_RELOAD = f"haproxy -c -f {_FILE} && systemctl reload haproxy"
 _LINE_BYTES = 40_000  # a body and a long URL in base64
 # In base64 it fits into haproxy's buffer of 16 KiB (tune.bufsize).
 MAX_BODY_BYTES = 12_000
@@ -44,18 +46,13 @@ def lines(address: str, bodies: bool) -> str:
         f"log {address} len {_LINE_BYTES} format rfc5424 local0 info",
         f"log-format-sd '[safe-harbor@32473 at=\"%[var(txn.safe_harbor_at)]\" {fields}]'",
     ]
-    return "\n".join(
-        (
-            "# haproxy: in the frontend (mode http) that the customers reach, right below its `bind` lines.",
-            "# In:  haproxy -c -f /etc/haproxy/haproxy.cfg && systemctl reload haproxy",
-            "# Out: sed -i '/safe-harbor capture: begin/,/safe-harbor capture: end/d' "
-            "/etc/haproxy/haproxy.cfg, then the same.",
-            "# No other `log` line of this frontend may say `format rfc5424`: it would get this as well.",
-            "    # safe-harbor capture: begin",
-            *(f"    {line}" for line in inside),
-            "    # safe-harbor capture: end",
-        )
-    )
+    about = [
+        "# haproxy: in the frontend (mode http) that the customers reach, right below its `bind` lines.",
+        f"# In:  {_RELOAD}",
+        f"# Out: {TAKE_OUT} {_FILE} && {_RELOAD}",
+        "# No other `log` line of this frontend may say `format rfc5424`: it would get this as well.",
+    ]
+    return "\n".join(f"    {line}" for line in (BEGIN, *about, *inside, END))
 
 
 def parse(datagram: bytes) -> Entry | None:

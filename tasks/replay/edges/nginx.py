@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 
-from tasks.replay.edges.edge import BODY_TYPES, FORWARDED, TOLD_HEADERS, Edge, entry_of
+from tasks.replay.edges.edge import BEGIN, BODY_TYPES, END, FORWARDED, TAKE_OUT, TOLD_HEADERS, Edge, entry_of
 from tasks.replay.formats.entry import BrokenLine, Entry
 
+_FILE = "/etc/nginx/conf.d/safe-harbor-capture.conf"
+_RELOAD = "nginx -t && systemctl reload nginx"
 _BEGUN = b" safe_harbor: {"
 
 
@@ -30,22 +32,15 @@ def lines(address: str, bodies: bool) -> str:
         ]
     fields = ",".join(f'"{name}":"{value}"' for name, value in values.items())
     http.append(f"log_format safe_harbor escape=json '{{{fields}}}';")
-    server = f"access_log syslog:server={address},nohostname,tag=safe_harbor safe_harbor;"
-    return "\n".join(
-        (
-            "# nginx, first: a file of its own, /etc/nginx/conf.d/safe-harbor-capture.conf",
-            *http,
-            "",
-            "# nginx, second: in the server (or location) that the customers reach. An access_log of its own",
-            "# ends the inheritance of the one above: write that one beside it, or this log is the only one.",
-            "# In:  nginx -t && systemctl reload nginx",
-            "# Out: sed -i '/safe-harbor capture: begin/,/safe-harbor capture: end/d' FILE",
-            "#      rm /etc/nginx/conf.d/safe-harbor-capture.conf, then the same.",
-            "    # safe-harbor capture: begin",
-            f"    {server}",
-            "    # safe-harbor capture: end",
-        )
-    )
+    inside = [
+        "# nginx, second: in the server (or location) that the customers reach. An access_log of its own",
+        "# ends the inheritance of the one above: write that one beside it, or this log is the only one.",
+        f"# In:  {_RELOAD}",
+        f"# Out: {TAKE_OUT} FILE && rm {_FILE} && {_RELOAD}",
+        f"access_log syslog:server={address},nohostname,tag=safe_harbor safe_harbor;",
+    ]
+    second = [f"    {line}" for line in (BEGIN, *inside, END)]
+    return "\n".join((f"# nginx, first: a file of its own, {_FILE}", *http, "", *second))
 
 
 def parse(datagram: bytes) -> Entry | None:
