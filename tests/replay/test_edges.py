@@ -1,4 +1,4 @@
-"""What edges tell, and what is recorded of it: pure; the programs themselves are in test_recording_at_edges.py."""
+"""What edges tell, and what is recorded of it: pure; real edges are in test_recording_at_edges.py."""
 
 from __future__ import annotations
 
