@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Self
 
 from backports import zstd
 
@@ -24,7 +25,7 @@ from tasks.replay.selection import Selection
 SCHEMA = "safe-harbor/recording/v1"
 _LOOK_S = 0.25  # how often time, size and signals are looked at where nothing comes
 _SETTLED_S = 1.0  # a recorder that is killed loses no more
-_FRAME: Final = 2  # zstd.ZstdFile.FLUSH_FRAME, whose type is no literal
+_FRAME_BYTES = 1024 * 1024  # before compression
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def record(
     """Records until a limit, SIGINT or SIGTERM; gives the statement of what is in the file and what is not.
 
     `selection.unsafe`: with bodies. Raises BadInput for a share that cannot be or a file that exists,
-    ServiceFailed where the file cannot be written; what was settled before stays a whole file.
+    ServiceFailed where the file cannot be written; what was written before can be read.
     """
     if not 0 < share <= 1:
         raise BadInput(f"--share {share:g}; allowed: above 0, at most 1")
@@ -58,11 +59,9 @@ def record(
     with _interrupted() as stopped, _Settling(out) as file:
         started, since = datetime.now(UTC), time.monotonic()
         while not (ended := _ended(limits, stopped, file.size, passed_s := time.monotonic() - since)):
-            file.settle_at(passed_s)
             told(recording, file.size, passed_s)
             datagram = datagrams.next(min(_LOOK_S, max(limits.duration_s - passed_s, 0.001)))
-            if datagram is not None:
-                file.write(recording.block(datagram))
+            file.write(b"" if datagram is None else recording.block(datagram), passed_s)
         lost = datagrams.lost()
     return {
         "schema": SCHEMA,
@@ -105,48 +104,52 @@ def _interrupted() -> Iterator[list[int]]:
 
 
 class _Settling:
-    """A zstd file, 0600 from its first byte, of one whole frame a second."""
+    """A zstd file, 0600 from its first byte, that ends with a whole frame whatever happens to its writer."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError as error:
             raise BadInput("the file exists; a recording is not written over", path) from error
         except OSError as error:
             raise BadInput(f"cannot be written: {error.strerror}", path) from error
-        self._raw = os.fdopen(descriptor, "wb", buffering=0)
-        self._packed = zstd.ZstdFile(self._raw, "wb")
+        self._blocks: list[bytes] = []
+        self._waiting_bytes = 0
         self._settled_s = 0.0
-        self._pending = False
-        self.size = 0  # bytes on the disk
+        self.size = 0  # bytes in the file
 
-    def __enter__(self) -> _Settling:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
-            with self._told():
-                self._packed.close()
+            if not isinstance(error, ServiceFailed):
+                self._settle()
         finally:
-            self._raw.close()
+            os.close(self._file)
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: bytes, passed_s: float) -> None:
+        """In a frame of about a second or `_FRAME_BYTES`; an empty block only lets the time pass."""
         if block:
-            self._pending = True
-            with self._told():
-                self._packed.write(block)
+            self._blocks.append(block)
+            self._waiting_bytes += len(block)
+        if passed_s - self._settled_s >= _SETTLED_S or self._waiting_bytes >= _FRAME_BYTES:
+            self._settle()
+            self._settled_s = passed_s
 
-    def settle_at(self, passed_s: float) -> None:
-        if self._pending and passed_s - self._settled_s >= _SETTLED_S:
-            with self._told():
-                self._packed.flush(_FRAME)
-            self._settled_s, self._pending = passed_s, False
-            self.size = self._raw.tell()
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _settle(self) -> None:
+        if not self._blocks:
+            return
+        frame = memoryview(zstd.compress(b"".join(self._blocks)))
+        self._blocks, self._waiting_bytes = [], 0
+        end = self.size + len(frame)
         try:
-            yield
+            while frame:
+                frame = frame[os.write(self._file, frame) :]
         except OSError as error:
+            os.ftruncate(self._file, self.size)
             raise ServiceFailed(str(self._path), f"cannot be written: {error.strerror}") from error
+        self.size = end

@@ -25,7 +25,6 @@ class Recorder:
     process: subprocess.Popen[bytes]
     out: Path
     said: Path
-    ended: bool = False
 
     def stop(self, by: signal.Signals = signal.SIGINT) -> dict[str, Any]:
         self.process.send_signal(by)

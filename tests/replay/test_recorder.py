@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import secrets
 import signal
 import socket
 import time
@@ -32,6 +34,29 @@ def test_one_that_is_killed_leaves_what_was_settled(tmp_path: Path, address: str
         run.process.kill()
         run.process.wait()
     assert 10 <= len(read_capture(run.out)) <= 30
+
+
+def test_one_that_is_killed_at_work_leaves_whole_frames(tmp_path: Path, address: str) -> None:
+    with recorder(tmp_path, address) as run:
+        while run.out.stat().st_size == 0:  # as a rule within megabytes, not after a second
+            told(address, 200, path=f"/{secrets.token_hex(3000)}")
+        run.process.kill()
+        run.process.wait()
+    assert len(read_capture(run.out)) > 0
+
+
+def test_a_full_disk_ends_it_and_what_was_written_can_be_read(tmp_path: Path, address: str) -> None:
+    with recorder(tmp_path, address) as run:
+        limited = False
+        while run.process.poll() is None:
+            told(address, 20, path=f"/{secrets.token_hex(200)}")
+            time.sleep(0.1)
+            if not limited and (full := run.out.stat().st_size):  # the first frame is in
+                resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (full + 100, full + 100))
+                limited = True
+    assert run.process.returncode == 3
+    assert f"{run.out}: cannot be written: File too large" in (tmp_path / "stderr").read_text()
+    assert len(read_capture(run.out)) >= 20
 
 
 @pytest.mark.parametrize(
