@@ -15,10 +15,19 @@ def summary(result: Mapping[str, Any], out: Path) -> str:
         f"{result['unsent']} unsent, {result['skipped']} skipped",
         "response  " + "  ".join(f"{key} {value} ms" for key, value in response.items() if key != "routes"),
         f"lateness  p50 {lateness['p50']} us  p99 {lateness['p99']} us",
+        *_sessions(result["sessions"]),
         f"valid: {'yes' if result['valid'] else 'no, ' + '; '.join(result['reasons'])}",
         str(out / "result.json"),
     ]
     return "\n".join(lines)
+
+
+def _sessions(counts: Mapping[str, int]) -> list[str]:
+    if not counts:
+        return []
+    return [
+        f"sessions  {counts['clients']} clients, {counts['waited']} requests waited for their client's connection"
+    ]
 
 
 def verdict_lines(document: Mapping[str, Any]) -> list[str]:

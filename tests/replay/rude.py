@@ -55,10 +55,23 @@ def endless_interim(peer: Peer) -> None:
         peer.sendall(b"HTTP/1.1 103 Early Hints\r\nX-More: and more\r\n\r\n" * 100)
 
 
+def endless_continue(peer: Peer) -> None:
+    while True:
+        peer.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+
 def endless_body(peer: Peer) -> None:
     peer.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     while True:
         peer.sendall(b"400\r\n" + BLOCK[:1024] + b"\r\n")
+        time.sleep(0.01)
+
+
+def trickle(peer: Peer) -> None:
+    """To the end of the connection, which never comes."""
+    peer.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        peer.sendall(b"x")
         time.sleep(0.01)
 
 
@@ -118,8 +131,8 @@ BEHAVIOURS: dict[str, Callable[[Peer], None]] = {
     "/" + each.__name__.replace("_", "-"): each
     for each in (
         *(reset, reset_midway, junk, bad_chunk, endless_headers, endless_header, endless_interim),
-        *(endless_body, gigabyte, too_long_later, too_short, early_then_cut, only_early, quiet_close),
-        *(split_head, where_from, well),
+        *(endless_continue, endless_body, trickle, gigabyte, too_long_later, too_short, early_then_cut),
+        *(only_early, quiet_close, split_head, where_from, well),
     )
 }
 

@@ -6,14 +6,19 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xxhash
 
+from tasks.replay.asking import asker
+from tasks.replay.capture import Target
 from tasks.replay.run import Options, RunResult, replay_run
 from tasks.replay.selection import Selection
+from tasks.replay.target_url import endpoint_of
 from tests.replay.rude import BLOCK, BODY_BYTES, RudeServer
 
 Write = Callable[..., Path]
@@ -44,7 +49,9 @@ def asked(log: Path, url: str, out: Path, options: Options = QUICK, rate_rps: fl
         ("/endless-headers", "protocol"),
         ("/endless-header", "protocol"),
         ("/endless-interim", "protocol"),
+        ("/endless-continue", "protocol"),
         ("/endless-body", "timeout"),
+        ("/trickle", "timeout"),
     ],
 )
 def test_an_answer_that_is_none_is_an_error_of_its_kind(
@@ -139,3 +146,47 @@ def test_a_gigabyte_is_hashed_and_not_held(rude: str, capture: Write, tmp_path: 
     assert run.result["done"] == 2
     assert run.records.body_hash[0] == digest.intdigest()
     assert 0 < peak_kib < 200 * 1024
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("/reset", "ConnectionResetError: "),
+        ("/junk", "BadStatusLine: "),
+        ("/endless-headers", "HTTPException: got more than 100 headers"),
+        ("/endless-header", "LineTooLong: "),
+        ("/endless-continue", "TimeoutError: no whole answer within 0.5 s"),
+        ("/endless-body", "TimeoutError: no whole answer within 0.5 s"),
+        ("/trickle", "TimeoutError: no whole answer within 0.5 s"),
+        ("/too-short", "TimeoutError: "),
+        ("/gigabyte", "a body above 8388608 bytes"),
+    ],
+)
+def test_a_comparison_is_as_patient(rude: str, path: str, fault: str) -> None:
+    begun_s = time.monotonic()
+    answer = asker(endpoint_of(rude), None, 0.5)(Target("GET", path, path))
+    assert answer.fault.startswith(fault)
+    assert time.monotonic() - begun_s < 2
+
+
+def test_every_record_of_sessions_is_accounted_for_whatever_happens(rude: str, tmp_path: Path) -> None:
+    """More clients than connections, against every fault at once; nobody is forgotten in a queue."""
+    dice = np.random.default_rng(7)
+    bad = ["/quiet-close", "/reset", "/too-short", "/too-long-later", "/junk", "/split-head", "/reset-midway"]
+    log = tmp_path / "log.json"
+    log.write_text(
+        "".join(
+            f'{{"msec": {n}, "request": "GET {path} HTTP/1.1", "remote_addr": "{client}"}}\n'
+            for n, (path, client) in enumerate(
+                zip(dice.choice(["/well"] * 12 + bad, 400), dice.integers(0, 30, 400), strict=True)
+            )
+        )
+    )
+    result = replay_run(
+        log, rude, tmp_path / "out", rate_rps=200, selection=Selection(sessions=True), options=QUICK
+    ).result
+    assert result["done"] + result["errors"] + result["unsent"] == 400
+    assert result["statuses"] == {"200": result["done"]}
+    assert set(result["faults"]) <= {"reset", "truncated", "protocol", "timeout", "unsent"}
+    assert result["done"] > 200
+    assert result["seconds"] < 5

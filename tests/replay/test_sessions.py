@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from flows.cli.answers import summary
 from inventory.errors import BadInput
 from tasks.replay.capture import read_capture
 from tasks.replay.clients import client_of
@@ -116,6 +117,8 @@ def test_each_client_keeps_its_connection_and_its_cookies(shop: Shop, tmp_path: 
     assert (told["clients"], told["cookies_set"], told["cookies_refused"]) == (3, 6, 6)
     assert told["closed_for_others"] == 0
     assert result["capture"]["selection"]["sessions"] is True
+    waited = f"sessions  3 clients, {told['waited']} requests waited for their client's connection"
+    assert waited in summary(result, tmp_path)
 
 
 def test_a_client_waits_for_its_own_connection_only(shop: Shop, tmp_path: Path) -> None:
