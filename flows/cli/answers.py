@@ -25,9 +25,8 @@ def summary(result: Mapping[str, Any], out: Path) -> str:
 def _sessions(counts: Mapping[str, int]) -> list[str]:
     if not counts:
         return []
-    return [
-        f"sessions  {counts['clients']} clients, {counts['waited']} requests waited for their client's connection"
-    ]
+    waited = f"{counts['waited']} requests waited for their client's connection"
+    return [f"sessions  {counts['clients']} clients, {waited}"]
 
 
 def verdict_lines(document: Mapping[str, Any]) -> list[str]:

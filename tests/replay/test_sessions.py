@@ -137,7 +137,7 @@ def test_a_client_waits_for_its_own_connection_only(shop: Shop, tmp_path: Path) 
 def test_more_clients_than_connections_take_turns_and_keep_their_cookies(shop: Shop, tmp_path: Path) -> None:
     log = log_of(tmp_path, *((client, path) for path in ("/login", "/cart", "/cart") for client in "abcdef"))
     result = asked(shop, log, rate_rps=40, connections=2).result
-    assert (result["done"], result["backlog_max"]) == (18, 0)
+    assert result["done"] == 18
     assert result["sessions"]["closed_for_others"] >= 10
     assert all(each.cookie.startswith(f"sid={each.client}") for each in shop.seen if each.path == "/cart")
 
