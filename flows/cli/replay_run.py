@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from flows.cli.answers import summary
 from flows.cli.exits import Exit, print_json
 from flows.cli.replay_connecting import Connecting, options_of
+from flows.cli.replay_spread import ALONE, Spreading, run_plan_of
 from flows.cli.terminal import progress_bar
 from inventory.errors import BadInput
 
@@ -85,6 +86,7 @@ def replay_run(
     sessions: Annotated[bool, Parameter(negative=())] = False,
     connecting: Connecting = _PLAIN,
     selected: Selected = _ALL,
+    spreading: Spreading = ALONE,
     json: bool = False,
 ) -> int:
     """Replay a capture against one URL; only loopback and allowed addresses are loaded.
@@ -136,6 +138,7 @@ def replay_run(
             form=selected.format,
             selection=selection_of(selected, sessions=sessions),
             options=options_of(connecting),
+            run_plan=run_plan_of(spreading),
             on_progress=told,
         )
     if json:

@@ -25,6 +25,7 @@ class Fault(IntEnum):
     TIMEOUT = 5
     INTERRUPTED = 6  # sent, and the run was stopped
     UNSENT = 7  # never sent: the time ran out in the backlog, or the run was stopped
+    LOST = 8  # of a generator that was lost: nobody knows whether it was sent
 
 
 class Slots:

@@ -132,7 +132,9 @@ def run(
     generator died.
     """
     options = options or Options()
-    _checked(options, endpoint)
+    check_options(options, endpoint)
+    check_sources(options.source_addresses, endpoint.address)
+    allow_descriptors(options.connections)
     probe(endpoint)
     out_dir.mkdir(parents=True, exist_ok=True)
     records, course = generated(job_of(plan, endpoint, options), on_progress)
@@ -173,8 +175,9 @@ def of_the_run(plan: Plan, endpoint: Endpoint, options: Options) -> dict[str, An
     }
 
 
-def _checked(options: Options, endpoint: Endpoint) -> None:
-    most = MAX_CONNECTIONS * max(1, len(set(options.source_addresses)))
+def check_options(options: Options, endpoint: Endpoint, machines: int = 1) -> None:
+    """Raises BadInput for bounds that cannot be on so many machines, or a CA file that is none."""
+    most = MAX_CONNECTIONS * max(1, len(set(options.source_addresses))) * machines
     if not 1 <= options.connections <= most:
         raise BadInput(
             f"{options.connections} connections; allowed: 1 to {most}, and {MAX_CONNECTIONS} more for each "
@@ -182,8 +185,6 @@ def _checked(options: Options, endpoint: Endpoint) -> None:
         )
     if not 0 < options.timeout_s <= 3600:
         raise BadInput(f"a time-out of {options.timeout_s} s; allowed: above 0, at most 3600")
-    check_sources(options.source_addresses, endpoint.address)
-    allow_descriptors(options.connections)
     if endpoint.tls:
         try:
             tls_context(options.ca_file)

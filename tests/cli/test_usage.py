@@ -51,8 +51,8 @@ def test_help_costs_less_than_a_second_and_loads_nothing_large() -> None:
     program = (
         "import sys; from flows.cli.exits import answering; from flows.cli.root import app;"
         "code = answering(app, ['cutover', '--help']);"
-        "print([m for m in ('prefect', 'paramiko', 'boto3', 'kubernetes', 'matplotlib', 'scipy', 'numpy')"
-        " if m in sys.modules], file=sys.stderr); sys.exit(code)"
+        "print([m for m in ('prefect', 'paramiko', 'boto3', 'kubernetes', 'matplotlib', 'scipy', 'numpy',"
+        " 'distributed') if m in sys.modules], file=sys.stderr); sys.exit(code)"
     )
 
     def costs_s() -> float:
@@ -84,6 +84,13 @@ def test_help_costs_less_than_a_second_and_loads_nothing_large() -> None:
         (
             ["replay", "run", "--capture", "x", "--target", "http://127.0.0.1:1", "--out", "y"],
             "either --rate",
+        ),
+        (
+            [
+                *("replay", "run", "--capture", "x", "--target", "http://127.0.0.1:1", "--out", "y"),
+                *("--rate", "9", "--generators", "4"),
+            ],
+            "belong to --spread tls://HOST:8786",
         ),
         (
             [

@@ -91,10 +91,11 @@ class Server(asyncio.Protocol):
 async def serve() -> None:
     loop = asyncio.get_running_loop()
     tls = None
-    if len(sys.argv) > 3:  # a file with key and certificate
+    if len(sys.argv) > 3 and sys.argv[3]:  # a file with key and certificate
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(sys.argv[3])
-    server = await loop.create_server(Server, "127.0.0.1", 0, backlog=4096, ssl=tls)
+    host = sys.argv[4] if len(sys.argv) > 4 else "127.0.0.1"
+    server = await loop.create_server(Server, host, 0, backlog=4096, ssl=tls)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()

@@ -1,7 +1,7 @@
 """The tally of a run is the sum of the tallies of its parts, however it is parted."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.replay.capture import Target
@@ -58,6 +58,7 @@ def same(one: Tally, other: Tally) -> bool:
     )
 
 
+@settings(max_examples=20)  # each is of many histograms
 @given(records(), st.integers(1, 7))
 def test_the_tallies_of_parts_add_up(whole: Records, parts: int) -> None:
     tallies = [tally_of(part(whole, n, parts), TARGETS, TIMEOUT_S) for n in range(parts)]

@@ -1,0 +1,143 @@
+"""One run, made by many generators: shards out, a shared start, results back, one result.json."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from distributed import Client
+
+from inventory.errors import BadInput
+from tasks.drivers.errors import HostUnreachable
+from tasks.replay.capture import Target
+from tasks.replay.figures import INTERRUPTED, result_of
+from tasks.replay.generate import Progress
+from tasks.replay.job import Job
+from tasks.replay.plan import Plan
+from tasks.replay.result_files import write
+from tasks.replay.run import Options, RunResult, check_options, job_of, of_the_run
+from tasks.replay.spread.crew import Generator, addresses_of, crew, submitted
+from tasks.replay.spread.generator import run_shard
+from tasks.replay.spread.result import (
+    course_of_all,
+    reasons_of_all,
+    records_of_all,
+    rows,
+    tally_of_all,
+)
+from tasks.replay.spread.scheduler import Spread, connected
+from tasks.replay.spread.shards import Shard, places, sharded
+from tasks.replay.spread.watch import FELLOW_LOST, Part, watched
+from tasks.replay.target_url import Endpoint
+
+LEAD_S = 5.0  # from the shared start's choice to it: a generator is a fresh process
+LEAD_S_PER_REQUEST = 2e-6  # ... which loads its schedule first
+
+
+def spread_run(
+    spread: Spread,
+    plan: Plan,
+    endpoint: Endpoint,
+    out_dir: Path,
+    options: Options,
+    about: dict[str, Any],
+    on_progress: Progress,
+) -> RunResult:
+    """As `tasks.replay.run.run`, on the generators of a Dask cluster.
+
+    Stopped by SIGINT, or where a generator is lost, it gives what was measured, not valid.
+    Raises BadInput for what cannot be asked for, OutsideError for a scheduler that is not there or a
+    generator that cannot do its part; nothing was loaded then.
+    """
+    return asyncio.run(_run(spread, plan, endpoint, out_dir, options, about, on_progress))
+
+
+async def _run(
+    spread: Spread,
+    plan: Plan,
+    endpoint: Endpoint,
+    out_dir: Path,
+    options: Options,
+    about: dict[str, Any],
+    on_progress: Progress,
+) -> RunResult:
+    if options.source_addresses:
+        raise BadInput("--source-address is an address of one machine; it does not go with --spread")
+    check_options(options, endpoint, max(1, spread.generators))
+    async with await connected(spread) as client:
+        addresses = await addresses_of(client, spread, endpoint)
+        whole = job_of(plan, endpoint, options)
+        jobs = sharded(whole, len(addresses))
+        generators = await crew(client, addresses, endpoint, jobs[0].connections)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        starts_at, parts, stopped = await _replayed(client, generators, jobs, plan.targets, on_progress)
+    tally, records = tally_of_all(parts, plan.targets), records_of_all(parts, places(whole, len(parts)))
+    result = result_of(
+        tally, plan.records, plan.skipped, course_of_all(parts, stopped), reasons_of_all(parts)
+    )
+    result |= of_the_run(plan, endpoint, options) | about
+    result["spread"] = {
+        "scheduler": spread.scheduler,
+        "encrypted": spread.encrypted,
+        "started_at": datetime.fromtimestamp(starts_at, UTC).isoformat(timespec="milliseconds"),
+        "generators": rows(parts, plan.targets),
+    }
+    write(out_dir, result, tally.routes, records)
+    return RunResult(result, tally.routes, records, plan.targets)
+
+
+async def _replayed(
+    client: Client,
+    generators: list[Generator],
+    jobs: list[Job],
+    targets: tuple[Target, ...],
+    on_progress: Progress,
+) -> tuple[float, list[Part], str]:
+    """The shared start, the parts as they ended, and what stopped the run (empty: nothing)."""
+    run, first = uuid.uuid4().hex, jobs[0]
+    ca_pem = Path(first.ca_file).read_text() if first.ca_file and first.endpoint.tls else ""
+    with _sigint() as stop:
+        try:
+            sent = [
+                await client.scatter(Shard(job, targets, ca_pem), workers=[g.address], hash=False)
+                for job, g in zip(jobs, generators, strict=True)
+            ]
+        except (OSError, TimeoutError) as error:
+            raise HostUnreachable("generators", f"a shard did not reach its worker ({error})") from error
+        starts_at = time.time() + LEAD_S + LEAD_S_PER_REQUEST * max(len(job.due_s) for job in jobs)
+        parts = [
+            Part(g, job, submitted(client, g.address, run_shard, shard, run, starts_at))
+            for g, job, shard in zip(generators, jobs, sent, strict=True)
+        ]
+        ends_at = starts_at + max(job.due_s[-1] for job in jobs) + first.timeout_s
+        await watched(client, parts, run, ends_at, stop, on_progress)
+        if stop.is_set():
+            return starts_at, parts, INTERRUPTED
+    return starts_at, parts, FELLOW_LOST if any(part.lost for part in parts) else ""
+
+
+@contextmanager
+def _sigint() -> Iterator[asyncio.Event]:
+    """Set by the first Ctrl-C, which so keeps what was measured; the second ends the command."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def once() -> None:
+        stop.set()
+        loop.remove_signal_handler(signal.SIGINT)
+
+    loop.add_signal_handler(signal.SIGINT, once)
+    try:
+        yield stop
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
