@@ -24,6 +24,7 @@ from tasks.replay.selection import Selection
 
 SCHEMA = "safe-harbor/recording/v1"
 _LOOK_S = 0.25  # how often time, size and signals are looked at where nothing comes
+_WAITING_S = 0.001  # long enough for what is there
 _SETTLED_S = 1.0  # a recorder that is killed loses no more
 _FRAME_BYTES = 1024 * 1024  # before compression
 
@@ -62,6 +63,9 @@ def record(
             told(recording, file.size, passed_s)
             datagram = datagrams.next(min(_LOOK_S, max(limits.duration_s - passed_s, 0.001)))
             file.write(b"" if datagram is None else recording.block(datagram), passed_s)
+        until = time.monotonic() + _LOOK_S  # what came by now, and no more
+        while time.monotonic() < until and (datagram := datagrams.next(_WAITING_S)) is not None:
+            file.write(recording.block(datagram), passed_s)
         lost = datagrams.lost()
     return {
         "schema": SCHEMA,

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tasks.operations.haproxy_config import LUA_NAME, MAP_NAME, EdgeDesign, Server, render_edge
 from tasks.replay.edges.catalog import edge_named
 from tests.drivers.real_edge import free_port
+
+OURS = "safe-harbor"  # the haproxy of a site that has moved
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Shop:
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 kind = self.headers.get("Content-Type") or ""
-                shop.arrived.append(Arrived(self.command, self.path, body, kind))
+                if self.path != "/healthz":  # the edge itself asks that
+                    shop.arrived.append(Arrived(self.command, self.path, body, kind))
                 self.send_response(200)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
@@ -54,13 +58,13 @@ class Shop:
         for method in ("GET", "HEAD", "POST", "PUT", "DELETE"):
             setattr(Handler, f"do_{method}", Handler.handle_any)
 
-        class Server(ThreadingHTTPServer):
+        class Threads(ThreadingHTTPServer):
             daemon_threads = True
 
             def handle_error(self, request: object, client_address: object) -> None:
                 """The edge resets idle connections when it stops."""
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Threads(("127.0.0.1", 0), Handler)
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -75,7 +79,7 @@ def running_edge(name: str, folder: Path, shop: Shop, address: str, http2: bool 
     """The port that its customers reach, in HTTP/2 without TLS where asked for. `ordinary.log` (of haproxy
     `haproxy.out`) is what the site itself logs, as it did before."""
     port = free_port()
-    lines = edge_named(name).lines(address, True)
+    lines = edge_named("haproxy" if name == OURS else name).lines(address, True)
     argv = _CONFIGURED[name](folder, port, shop.port, lines, http2)
     with (folder / f"{name}.out").open("wb") as said:
         process = subprocess.Popen(argv, stdout=said, stderr=subprocess.STDOUT)
@@ -168,4 +172,17 @@ http {{
     return ["nginx", "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
 
 
-_CONFIGURED = {"haproxy": _haproxy, "nginx": _nginx}
+def _ours(folder: Path, port: int, shop: int, lines: str, http2: bool) -> list[str]:
+    """The edge that `prepare` and `cutover` write."""
+    server = (Server("shop", "127.0.0.1", shop),)
+    bind, runtime = f"127.0.0.1:{port}", f"ipv4@127.0.0.1:{free_port()}"
+    files = render_edge(EdgeDesign("edge", bind, server, server, "source", runtime, str(folder)))
+    (folder / LUA_NAME).write_text(files.lua)
+    (folder / MAP_NAME).write_text(files.shift_map)
+    assert f"    bind {bind}\n" in files.config
+    config = files.config.replace(f"    bind {bind}\n", f"    bind {bind}\n{lines}\n")
+    (folder / "haproxy.cfg").write_text(config)
+    return ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
+
+
+_CONFIGURED = {"haproxy": _haproxy, "nginx": _nginx, OURS: _ours}

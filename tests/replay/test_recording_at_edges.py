@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -23,18 +24,19 @@ from tasks.replay.datagrams import drops_of
 from tasks.replay.formats.opened import opened
 from tasks.replay.selection import Selection
 from tests.cli.conftest import Command, command
-from tests.replay.real_edges import Arrived, Shop, ask, running_edge, wait_until
+from tests.replay.real_edges import OURS, Arrived, Shop, ask, running_edge, wait_until
 from tests.replay.running_recorder import address, recorder
 from tests.replay.test_scrub import JWT, PLANTED, TEST_PERSON
 
 __all__ = ["address", "command"]  # fixtures
 
-EDGES = [
-    pytest.param(
-        name, marks=pytest.mark.skipif(shutil.which(name) is None, reason=f"{name} is not installed")
-    )
-    for name in ("haproxy", "nginx")
-]
+
+def needing(program: str, edge: str) -> Any:
+    missing = pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
+    return pytest.param(edge, marks=missing)
+
+
+EDGES = [needing(name, name) for name in ("haproxy", "nginx")]
 FORM, JSON = "application/x-www-form-urlencoded", "application/json; charset=utf-8"
 
 
@@ -55,7 +57,7 @@ def plain(arrived: Arrived) -> tuple[str, ...]:
     return (arrived.method, unquote(arrived.path), arrived.body.hex(), arrived.kind)
 
 
-@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("edge", [*EDGES, needing("haproxy", OURS)])
 def test_what_is_recorded_is_replayed(
     edge: str, tmp_path: Path, shop: Shop, address: str, command: Command
 ) -> None:
@@ -73,7 +75,7 @@ def test_what_is_recorded_is_replayed(
         for one in asked:
             headers = {"Content-Type": one.kind} if one.kind else {}
             assert ask(port, one.method, one.path.replace('"', "%22"), one.body or None, headers) == 200
-        time.sleep(0.1)
+        time.sleep(0.3)
         statement = run.stop()
     assert run.process.returncode == 130
     assert (statement["recorded"], statement["lost"]) == (len(asked), 0), statement
@@ -103,7 +105,7 @@ def test_http2_is_recorded_as_well(edge: str, tmp_path: Path, shop: Shop, addres
         curl = ["curl", "-sS", "--http2-prior-knowledge", "-H", "Host: shop.example", url]
         for more in ([], ["-d", "product=7"]):
             subprocess.run([*curl, *more], check=True, capture_output=True)
-        time.sleep(0.1)
+        time.sleep(0.3)
         run.stop()
     capture = read_capture(run.out, selection=Selection(unsafe=True, hosts=("shop.example",)))
     found = [(each.method, each.path, each.body) for each in capture.targets]
@@ -132,7 +134,7 @@ def test_nothing_planted_is_in_any_byte_that_is_written_or_said(
             ask(port, "POST", "/m", part, headers | {"Content-Type": "multipart/form-data; boundary=x"})
             packed = headers | {"Content-Type": FORM, "Content-Encoding": "gzip"}
             ask(port, "POST", "/z", gzip.compress(form), packed)
-        time.sleep(0.1)
+        time.sleep(0.3)
         statement = run.stop()
     count = len(planted)
     assert (statement["received"], statement["recorded"]) == (5 * count, 3 * count), statement
@@ -167,7 +169,7 @@ def test_rights_do_not_leave_the_edge_and_its_own_log_is_as_it_was(
             assert told not in own.read_bytes()
 
 
-@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("edge", [*EDGES, needing("haproxy", OURS)])
 @pytest.mark.parametrize("state", ["gone", "hung"])
 def test_a_recorder_that_is_gone_or_hangs_costs_the_customers_nothing(
     edge: str, state: str, tmp_path: Path, shop: Shop, address: str
@@ -214,7 +216,7 @@ def test_a_body_that_comes_slowly_is_waited_for_and_recorded(
             slow.sendall(b"&b=2")
             assert slow.recv(4096).startswith(b"HTTP/1.1 200")
         ask(port, "POST", "/long", b"a" * 50_000, {"Content-Type": FORM})
-        time.sleep(0.1)
+        time.sleep(0.3)
         statement = run.stop()
     assert (statement["recorded"], statement["left_out"]["body_cut"]) == (1, 1)
     assert b"a=1&b=2" in blocks_of(run.out)
