@@ -26,6 +26,8 @@ SLOW = (
     "replay/test_engine.py",
     "replay/test_faults.py",
     "rehearsal/test_teardown.py",
+    "replay/test_http2.py",
+    "replay/test_http2_faults.py",
     "replay/test_recorder.py",
     "replay/test_recording_at_edges.py",
     "replay/test_rounds.py",

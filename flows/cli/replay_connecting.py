@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Parameter
 
@@ -19,6 +19,8 @@ class Connecting:
 
     Parameters
     ----------
+    http
+        The version: 1.1, or 2 (by ALPN, over http:// by prior knowledge). Never falls back to the other.
     connections
         The most connections to open.
     timeout
@@ -33,6 +35,7 @@ class Connecting:
         An address that may be loaded, beside loopback.
     """
 
+    http: Literal["1.1", "2"] = "1.1"
     connections: int = 64
     timeout: float = 10.0
     connect_to: str = ""
@@ -46,6 +49,7 @@ def options_of(connecting: Connecting) -> Options:
     from tasks.replay.run import Options
 
     return Options(
+        http=connecting.http,
         connections=connecting.connections,
         timeout_s=connecting.timeout,
         connect_to=connecting.connect_to,

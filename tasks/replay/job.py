@@ -28,6 +28,7 @@ class Job:
     due_s: array[float]
     target: array[int]
     expected_status: array[int]
+    http: str
     connections: int
     timeout_s: float
     slo_ms: float
@@ -49,6 +50,7 @@ class Job:
         plain = {
             "endpoint": asdict(self.endpoint),
             "wires": [wire.decode("latin-1") for wire in self.wires],
+            "http": self.http,
             "connections": self.connections,
             "timeout_s": self.timeout_s,
             "slo_ms": self.slo_ms,

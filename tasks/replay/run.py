@@ -12,6 +12,7 @@ from tasks.replay.capture import Target, read_capture
 from tasks.replay.descriptors import allow_descriptors
 from tasks.replay.figures import reasons_invalid, result_of
 from tasks.replay.generate import Progress, generated
+from tasks.replay.http2_probe import probe_http2
 from tasks.replay.job import Job, wires_of
 from tasks.replay.plan import Plan, as_captured, at_rate, poisson, ramp
 from tasks.replay.records import Records
@@ -22,6 +23,7 @@ from tasks.replay.tally import Measured, tally_of
 from tasks.replay.target_url import Endpoint, endpoint_of, probe
 from tasks.replay.worker import tls_context
 
+HTTP_VERSIONS = {"1.1": 1, "2": 2}  # and the open files that a connection needs: libcurl has one of its own
 MAX_CONNECTIONS = 20_000  # a source address: of the 28,000 ephemeral ports that Linux has towards one target
 
 
@@ -29,6 +31,7 @@ MAX_CONNECTIONS = 20_000  # a source address: of the 28,000 ephemeral ports that
 class Options:
     """How a run is made. `slo_ms` widens the lateness that a valid run may have to 5 % of it."""
 
+    http: str = "1.1"
     connections: int = 64
     timeout_s: float = 10.0
     slo_ms: float = 0.0
@@ -134,8 +137,12 @@ def run(
     options = options or Options()
     check_options(options, endpoint)
     check_sources(options.source_addresses, endpoint.address)
-    allow_descriptors(options.connections)
+    allow_descriptors(options.connections, each=HTTP_VERSIONS[options.http])
+    if plan.client and options.http != "1.1":
+        raise BadInput("--sessions are replayed over HTTP/1.1 only, as a session has a connection of its own")
     probe(endpoint)
+    if options.http == "2":
+        probe_http2(endpoint, tls_context(options.ca_file) if endpoint.tls else None)
     out_dir.mkdir(parents=True, exist_ok=True)
     records, course = generated(job_of(plan, endpoint, options), on_progress)
     tally = tally_of(records, plan.targets, course.timeout_s)
@@ -154,6 +161,7 @@ def job_of(plan: Plan, endpoint: Endpoint, options: Options) -> Job:
         target=plan.target,
         expected_status=plan.expected_status,
         client=plan.client,
+        http=options.http,
         connections=options.connections,
         timeout_s=options.timeout_s,
         slo_ms=options.slo_ms,
@@ -168,6 +176,7 @@ def of_the_run(plan: Plan, endpoint: Endpoint, options: Options) -> dict[str, An
     return {
         "target": endpoint.url,
         "address": endpoint.where,
+        "http": options.http,
         "source_addresses": list(options.source_addresses),
         "pace": plan.pace,
         "planned": len(plan),
@@ -177,6 +186,8 @@ def of_the_run(plan: Plan, endpoint: Endpoint, options: Options) -> dict[str, An
 
 def check_options(options: Options, endpoint: Endpoint, machines: int = 1) -> None:
     """Raises BadInput for bounds that cannot be on so many machines, or a CA file that is none."""
+    if options.http not in HTTP_VERSIONS:
+        raise BadInput(f"HTTP/{options.http} is not spoken; allowed: {' and '.join(HTTP_VERSIONS)}")
     most = MAX_CONNECTIONS * max(1, len(set(options.source_addresses))) * machines
     if not 1 <= options.connections <= most:
         raise BadInput(

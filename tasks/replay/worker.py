@@ -21,7 +21,10 @@ import uvloop
 
 from tasks.replay.engine import Engine, Limits
 from tasks.replay.figures import INTERRUPTED, Course
+from tasks.replay.http2_engine import Http2Engine
+from tasks.replay.http2_stream import Trust
 from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job
+from tasks.replay.open_loop import OpenLoop
 from tasks.replay.records import Records
 from tasks.replay.sessions import SessionEngine
 
@@ -64,11 +67,17 @@ def main(folder: Path) -> None:
     (folder / COURSE_FILE).write_text(json.dumps(course.__dict__))
 
 
-def engine_of(job: Job) -> Engine:
+def engine_of(job: Job) -> OpenLoop:
     """The one that the job needs; sessions cost a run without them nothing."""
+    limits = Limits(job.connections, job.timeout_s)
+    if job.http == "2":
+        trust = Trust.of(job.ca_file)
+        return Http2Engine(
+            job.due_s, job.wires, job.target, job.endpoint, limits, trust, job.source_addresses
+        )
     run = (
         *(job.due_s, job.wires, job.target, (job.endpoint.address, job.endpoint.port)),
-        Limits(job.connections, job.timeout_s),
+        limits,
         tls_context(job.ca_file) if job.endpoint.tls else None,
         job.endpoint.server_name if job.endpoint.tls else None,
         job.source_addresses,
@@ -76,7 +85,7 @@ def engine_of(job: Job) -> Engine:
     return SessionEngine(job.client, job.endpoint.server_name, *run) if job.client else Engine(*run)
 
 
-async def _supervised(engine: Engine, starts_at: float) -> None:
+async def _supervised(engine: OpenLoop, starts_at: float) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, engine.stop, INTERRUPTED)
@@ -91,7 +100,7 @@ async def _supervised(engine: Engine, starts_at: float) -> None:
         telling.cancel()
 
 
-async def _tell(engine: Engine) -> None:
+async def _tell(engine: OpenLoop) -> None:
     while True:
         await asyncio.sleep(PROGRESS_EVERY_S)
         sys.stdout.write(f"{engine.finished_count}\n")

@@ -8,6 +8,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+NAME = "shop.fjordshop.example"
+
 
 def self_signed(path: Path, host: str) -> Path:
     """Key and self-signed certificate, its own authority, in one file."""

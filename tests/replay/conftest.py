@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.replay.certificates import NAME, self_signed
+
 Start = Callable[..., tuple[subprocess.Popen[str], str]]
 SERVER = Path(__file__).with_name("server.py")
 
@@ -44,3 +46,8 @@ def capture(tmp_path: Path) -> Callable[..., Path]:
         return log
 
     return write
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    return self_signed(tmp_path / "server.pem", NAME)

@@ -7,16 +7,10 @@ import pytest
 
 from inventory.errors import BadInput
 from tasks.replay.run import Options, replay_run
-from tests.replay.certificates import self_signed
+from tests.replay.certificates import NAME
 from tests.replay.conftest import Start
 
 Write = Callable[..., Path]
-NAME = "shop.fjordshop.example"
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    return self_signed(tmp_path / "server.pem", NAME)
 
 
 def test_the_name_of_the_url_is_verified_at_the_pinned_address(

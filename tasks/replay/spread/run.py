@@ -71,6 +71,8 @@ async def _run(
 ) -> RunResult:
     if options.source_addresses:
         raise BadInput("--source-address is an address of one machine; it does not go with --spread")
+    if options.http != "1.1":
+        raise BadInput(f"--http {options.http} is for one machine; --spread replays over HTTP/1.1")
     check_options(options, endpoint, max(1, spread.generators))
     async with await connected(spread) as client:
         addresses = await addresses_of(client, spread, endpoint)

@@ -24,6 +24,7 @@ def job(requests: int, connections: int = 64, clients: int = 0) -> Job:
         due_s=array("d", (n / 100 for n in range(requests))),
         target=array("I", (n % 3 for n in range(requests))),
         expected_status=array("H", (200 for _ in range(requests))),
+        http="1.1",
         connections=connections,
         timeout_s=2.0,
         slo_ms=0.0,
