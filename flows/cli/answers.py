@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ def summary(result: Mapping[str, Any], out: Path) -> str:
         "response  " + "  ".join(f"{key} {value} ms" for key, value in response.items() if key != "routes"),
         f"lateness  p50 {lateness['p50']} us  p99 {lateness['p99']} us",
         *_sessions(result["sessions"]),
+        *_spread(result.get("spread", {}).get("generators", [])),
         f"valid: {'yes' if result['valid'] else 'no, ' + '; '.join(result['reasons'])}",
         str(out / "result.json"),
     ]
@@ -27,6 +28,14 @@ def _sessions(counts: Mapping[str, int]) -> list[str]:
         return []
     waited = f"{counts['waited']} requests waited for their client's connection"
     return [f"sessions  {counts['clients']} clients, {waited}"]
+
+
+def _spread(generators: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not generators:
+        return []
+    hosts = ", ".join(sorted({row["host"] for row in generators}))
+    clocks_ms = max(abs(row["clock_offset_ms"]) + row["clock_error_ms"] for row in generators)
+    return [f"spread    {len(generators)} generators on {hosts}, clocks within {clocks_ms:.1f} ms"]
 
 
 def verdict_lines(document: Mapping[str, Any]) -> list[str]:

@@ -92,7 +92,7 @@ async def _look(client: Client, part: Part, run: str, because: str) -> None:
     address = part.generator.address
     try:
         answers = await asyncio.wait_for(client.run(look, run, because, workers=[address]), LOOK_WITHIN_S)
-    except OSError as error:  # a time-out is one
-        part.lost = f"lost: it does not answer ({error or f'{LOOK_WITHIN_S:g} s'})"
+    except OSError as error:  # a time-out is one, and says nothing
+        part.lost = f"lost: it does not answer ({str(error) or f'in {LOOK_WITHIN_S:g} s'})"
         return
     part.finished = max(part.finished, answers[address])

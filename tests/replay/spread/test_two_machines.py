@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -80,10 +81,12 @@ def under_way(cluster: Cluster, run: subprocess.Popen[str], worker: str) -> None
 
 
 def test_four_generators_make_one_run(cluster: Cluster, asked: list[object], tmp_path: Path) -> None:
-    code, err = ended(cluster.replay(*asked, "--duration", 6, "--generators", 4))
+    run = cluster.replay(*asked, "--duration", 6, "--generators", 4)
+    out, err = run.communicate(timeout=ENDS_WITHIN_S)
     assert err == ""
+    assert f"spread    4 generators on {socket.gethostname()}, clocks within " in out
     result = result_in(tmp_path)
-    assert (code, result["valid"]) == (0, True), result["reasons"]
+    assert (run.returncode, result["valid"]) == (0, True), result["reasons"]
     assert result["reconciliation"] == "1206 records = 1200 done + 0 errors + 6 skipped + 0 unsent"
     spread = result["spread"]
     assert (spread["scheduler"], spread["encrypted"]) == (cluster.scheduler, True)

@@ -1,0 +1,90 @@
+"""What a worker does with its shard, without a cluster: it starts when it is told to, or not at all."""
+
+from __future__ import annotations
+
+import threading
+import time
+from array import array
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tasks.replay.capture import Target
+from tasks.replay.job import wire_of
+from tasks.replay.records import Fault
+from tasks.replay.spread import generator
+from tasks.replay.spread.generator import ShardResult, look, ready, run_shard
+from tasks.replay.spread.shards import Shard
+from tasks.replay.target_url import endpoint_of
+from tests.replay.conftest import Start
+from tests.replay.spread.test_shards import job
+
+pytestmark = pytest.mark.slow
+NOISE = Target("GET", "/noise", "/noise")
+
+
+def shard(url: str, requests: int, rate_rps: float = 100) -> Shard:
+    due_s = array("d", (n / rate_rps for n in range(requests)))
+    target = array("I", bytes(4 * requests))
+    made = replace(job(requests), endpoint=endpoint_of(url), wires=[wire_of(NOISE, "shop")], target=target)
+    return Shard(replace(made, due_s=due_s), (NOISE,), "")
+
+
+def done(result: ShardResult | str) -> ShardResult:
+    assert isinstance(result, ShardResult), result
+    return result
+
+
+def test_it_starts_at_the_wall_clock_s_time(start_server: Start) -> None:
+    _, url = start_server()
+    starts_at = time.time() + 5
+    result = done(run_shard(shard(url, 50), "a", starts_at))
+    assert result.tally.faults == {Fault.NONE: 50}
+    assert 0.49 <= result.course.seconds < 2.5  # the wait is no part of it
+    assert time.time() >= starts_at + 0.49
+
+
+def test_too_late_for_the_start_nothing_is_sent(start_server: Start) -> None:
+    """A shard that a scheduler hands out again, or to a worker that was busy, must not fire all at once."""
+    _, url = start_server()
+    result = done(run_shard(shard(url, 200), "b", time.time() - 1))
+    assert set(result.records.fault.tolist()) == {Fault.UNSENT}
+    assert np.isnan(result.records.sent_s).all()
+    assert result.course.connections_opened == 0
+    assert "s after the shared start" in result.course.stopped_because
+
+
+def test_a_forsaken_generator_stops(start_server: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generator, "FORSAKEN_AFTER_S", 2.0)
+    _, url = start_server()
+    result = done(run_shard(shard(url, 3000), "c", time.time() + 1.5))
+    assert result.course.stopped_because == "nobody asked about it for 2 s"
+    assert result.tally.faults[Fault.UNSENT] > 2000
+
+
+def test_it_says_how_far_it_is_and_stops_when_told(start_server: Start) -> None:
+    _, url = start_server()
+    seen: list[int] = []
+
+    def ask() -> None:
+        until = time.monotonic() + 20
+        while not (seen and seen[-1]) and time.monotonic() < until:
+            time.sleep(0.2)
+            seen.append(look("d", ""))
+        look("d", "another generator was lost")
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    result = done(run_shard(shard(url, 3000), "d", time.time() + 1.5))
+    asking.join()
+    assert 0 < seen[-1] < 3000
+    assert result.course.stopped_because == "another generator was lost"
+    assert look("d", "") == 0  # it is over
+
+
+def test_what_keeps_a_worker_from_taking_part_is_told(start_server: Start) -> None:
+    _, url = start_server()
+    assert ready(endpoint_of(url), 4).problem == ""
+    assert "no connection" in ready(endpoint_of("http://127.0.0.1:1"), 4).problem
+    assert "open files" in ready(endpoint_of(url), 2**30).problem
