@@ -30,7 +30,7 @@ class Connecting:
     source_address
         An address of this machine to connect from; given several times, they take turns.
     ca_file
-        Certificates (PEM) of an authority to trust, beside the system's.
+        Certificates (PEM) of the authority to trust, in place of the system's.
     allow
         An address that may be loaded, beside loopback.
     """

@@ -108,7 +108,8 @@ async def _tell(engine: OpenLoop) -> None:
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:
-    """Verification is always on; `ca_file` adds a certificate authority of the site's own."""
+    """Verification is always on; `ca_file` is an authority of the site's own, trusted in place of the
+    system's."""
     return ssl.create_default_context(cafile=ca_file or None)
 
 

@@ -13,7 +13,7 @@ import xxhash
 
 from inventory.errors import BadInput
 from tasks.drivers.errors import HostUnreachable, ServiceFailed
-from tasks.replay.http2_stream import Ask
+from tasks.replay.http2_stream import Ask, Trust
 from tasks.replay.run import Options, replay_run
 from tasks.replay.selection import Selection
 from tests.replay.certificates import NAME
@@ -38,6 +38,11 @@ def test_a_request_is_taken_from_its_wire_bytes() -> None:
     post = Ask.of(b"POST /a HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\n\r\na\r\n\r")
     assert post == Ask("POST", "/a", ("Host: shop", "Content-Type:"), b"a\r\n\r")
     assert not post.safe
+
+
+def test_the_systems_authorities_are_looked_up_one_by_one() -> None:
+    assert Trust.of("/own.pem") == Trust("/own.pem", "")
+    assert Trust.of("") == Trust("", "/etc/ssl/certs")
 
 
 def test_a_clean_run_accounts_for_every_record(shop: Gateway, capture: Write, tmp_path: Path) -> None:
