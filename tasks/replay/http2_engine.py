@@ -55,8 +55,9 @@ class Http2Engine(OpenLoop):
         self._listened = False
         self._channels: list[Channel] = []
         self._leaving: set[Channel] = set()  # no new requests for these
-        self._spare: list[Stream] = []
         self._carrier: list[Stream | None] = [None] * self._count
+        # Made before the run, with all that libcurl sets up at first use; more come where they are needed.
+        self._spare = [self._new_stream() for _ in range(min(STREAMS, self._count))]
 
     def _dispatch(self, index: int) -> None:
         self._waiting.append(index)
@@ -120,6 +121,9 @@ class Http2Engine(OpenLoop):
             stream = self._spare.pop() if self._spare else self._new_stream()
             stream.load(index, self._asks[self._which[index]], channel)
             self._carrier[index] = stream
+            if self._endpoint.tls and not self._listened:
+                self._listened = True
+                stream.overhear()
             channel.add(stream)
         channel.run()
         for stream in reversed(channel.held()):
@@ -130,9 +134,6 @@ class Http2Engine(OpenLoop):
         stream = Stream(self.slots, self._endpoint, self._trust, self._limits.timeout_s)
         if self._sources:
             stream.connect_with(self._bound)
-        if self._endpoint.tls and not self._listened:
-            self._listened = True
-            stream.overhear()
         return stream
 
     def _bound(self) -> socket.socket | int:

@@ -109,12 +109,17 @@ def test_a_post_is_sent_with_its_body(shop: Gateway, tmp_path: Path) -> None:
 def test_the_name_of_the_url_is_verified_at_the_pinned_address(
     tmp_path: Path, capture: Write, certificate: Path
 ) -> None:
-    log = capture(*["GET /hello"] * 50)
-    with gateway(tmp_path, certificate=certificate) as running:
+    log = capture(*["GET /hello", "GET /names"] * 25)
+    names = (
+        'http-request return status 200 content-type text/plain lf-string "%[ssl_fc_sni] %[req.hdr(host)]"'
+    )
+    with gateway(tmp_path, certificate=certificate, rules=f"{names} if {{ path /names }}") as running:
         at = running.url.removeprefix("http://")
         options = Options(http="2", timeout_s=2, connect_to=at, ca_file=str(certificate))
-        result = replay_run(log, f"https://{NAME}", tmp_path / "out", rate_rps=200, options=options).result
+        run = replay_run(log, f"https://{NAME}", tmp_path / "out", rate_rps=200, options=options)
+        result = run.result
         assert (result["done"], result["errors"], result["http"]) == (50, 0, "2")
+        assert run.records.body_hash[1] == xxhash.xxh3_64_intdigest(f"{NAME} {NAME}".encode())
         assert result["tls"].startswith("TLSv1.3 TLS_")
         unknown = Options(http="2", timeout_s=2, connect_to=at)
         with pytest.raises(HostUnreachable, match=r"no TLS connection .*CERTIFICATE_VERIFY_FAILED"):
@@ -150,6 +155,19 @@ def test_sessions_are_refused(capture: Write, tmp_path: Path) -> None:
             selection=sessions,
             options=QUICK,
         )
+
+
+def test_a_proxy_of_the_environment_is_not_asked(
+    shop: Gateway, capture: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    log = capture("GET /early", "GET /chunked")
+    run = replay_run(log, shop.url, tmp_path / "out", rate_rps=10, options=QUICK)
+    assert run.records.status.tolist() == [200, 200]
+    assert run.records.body_hash.tolist() == [
+        xxhash.xxh3_64_intdigest(body) for body in (b"body of /early", b"abcdefg")
+    ]
 
 
 def test_source_addresses_take_turns(tmp_path: Path, capture: Write, start_server: Start) -> None:
