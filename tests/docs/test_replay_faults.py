@@ -11,7 +11,7 @@ from tests.replay.rude import BEHAVIOURS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "replay-faults.md").read_text()
-NAMED = re.compile(r"`(test_\w+)::(test_\w+)`")
+NAMED = re.compile(r"`((?:spread/)?test_\w+)::(test_\w+)`")
 AS_IT_SHOULD_BE = {"/well", "/where-from"}
 
 

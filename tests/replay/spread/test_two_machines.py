@@ -16,6 +16,7 @@ import pytest
 import xxhash
 from hdrh.histogram import HdrHistogram
 
+from rehearsal.netns import ip
 from tasks.replay.records import Fault, Records
 from tests.replay.certificates import self_signed
 from tests.replay.spread.machines import CLOCK_AHEAD, HERE, THERE, Cluster, namespaces
@@ -176,3 +177,20 @@ def test_a_lost_worker_voids_the_run(cluster: Cluster, asked: list[object], tmp_
     assert (gone["planned"], gone["errors"], gone["response_p99_ms"]) == (800, 800, None)
     assert (Records.load(tmp_path / "out" / "records.npz").fault == Fault.LOST).sum() == 800
     assert not Path(f"/proc/{generator}").exists()  # no load without somebody who waits for it
+
+
+def test_a_machine_that_is_cut_off_voids_the_run(
+    cluster: Cluster, asked: list[object], tmp_path: Path
+) -> None:
+    """The last test: the cable stays out. The scheduler does not notice; who looks does."""
+    run = cluster.replay(*asked, "--duration", 30)
+    under_way(cluster, run, "b1")
+    ip("link", "set", "eth0", "down", netns=THERE)
+    code, _ = ended(run)
+    assert code == 1
+    result = result_in(tmp_path)
+    lost = [row for row in result["spread"]["generators"] if row["lost"]]
+    assert {row["address"].split(":")[1] for row in lost} == {"//10.99.7.2"}
+    assert result["faults"]["lost"] == sum(row["planned"] for row in lost) == 3000
+    assert result["done"] + result["errors"] + result["unsent"] == 6000
+    assert sum("does not answer (in 10 s)" in reason for reason in result["reasons"]) == 2
