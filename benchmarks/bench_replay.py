@@ -17,7 +17,8 @@ from benchmarks import generators
 from benchmarks.generators import Load, Told
 from benchmarks.table import Row, run, show
 from benchmarks.target_server import BODY_BYTES, CLIENT_CPU, serving
-from tasks.replay.run import HTTP_VERSIONS, Options, RunResult, replay_run
+from tasks.replay.job import HTTP_VERSIONS
+from tasks.replay.run import Options, RunResult, replay_run
 
 CONNECTIONS = 64
 SECONDS, ROUNDS = 4, 3

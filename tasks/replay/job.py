@@ -16,6 +16,7 @@ from tasks.replay.target_url import Endpoint
 
 JOB_FILE, PLAN_FILE = "job.json", "plan.npz"
 RECORDS_FILE, COURSE_FILE = "records.npz", "course.json"
+HTTP_VERSIONS = {"1.1": 1, "2": 2}  # and the open files that a connection needs: libcurl has one of its own
 USER_AGENT = "safe-harbor-replay"
 
 

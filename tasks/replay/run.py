@@ -9,21 +9,19 @@ from typing import Any
 
 from inventory.errors import BadInput
 from tasks.replay.capture import Target, read_capture
-from tasks.replay.descriptors import allow_descriptors
 from tasks.replay.figures import reasons_invalid, result_of
 from tasks.replay.generate import Progress, generated
-from tasks.replay.http2_probe import probe_http2
-from tasks.replay.job import Job, wires_of
+from tasks.replay.job import HTTP_VERSIONS, Job, wires_of
 from tasks.replay.plan import Plan, as_captured, at_rate, poisson, ramp
+from tasks.replay.reach import check_reach
 from tasks.replay.records import Records
 from tasks.replay.result_files import write
 from tasks.replay.selection import Selection
 from tasks.replay.sources import check_sources
 from tasks.replay.tally import Measured, tally_of
-from tasks.replay.target_url import Endpoint, endpoint_of, probe
+from tasks.replay.target_url import Endpoint, endpoint_of
 from tasks.replay.worker import tls_context
 
-HTTP_VERSIONS = {"1.1": 1, "2": 2}  # and the open files that a connection needs: libcurl has one of its own
 MAX_CONNECTIONS = 20_000  # a source address: of the 28,000 ephemeral ports that Linux has towards one target
 
 
@@ -137,14 +135,10 @@ def run(
     options = options or Options()
     check_options(options, endpoint)
     check_sources(options.source_addresses, endpoint.address)
-    allow_descriptors(options.connections, each=HTTP_VERSIONS[options.http])
-    if plan.client and options.http != "1.1":
-        raise BadInput("--sessions are replayed over HTTP/1.1 only, as a session has a connection of its own")
-    probe(endpoint)
-    if options.http == "2":
-        probe_http2(endpoint, tls_context(options.ca_file) if endpoint.tls else None)
+    job = job_of(plan, endpoint, options)
+    check_reach(job)
     out_dir.mkdir(parents=True, exist_ok=True)
-    records, course = generated(job_of(plan, endpoint, options), on_progress)
+    records, course = generated(job, on_progress)
     tally = tally_of(records, plan.targets, course.timeout_s)
     result = result_of(tally, plan.records, plan.skipped, course, reasons_invalid(tally, course))
     result |= of_the_run(plan, endpoint, options) | (about or {})
@@ -153,7 +147,9 @@ def run(
 
 
 def job_of(plan: Plan, endpoint: Endpoint, options: Options) -> Job:
-    """What a generator needs to know."""
+    """What a generator needs to know. Raises BadInput for sessions over HTTP/2."""
+    if plan.client and options.http != "1.1":
+        raise BadInput("--sessions are replayed over HTTP/1.1 only, as a session has a connection of its own")
     return Job(
         endpoint=endpoint,
         wires=wires_of(plan, endpoint),

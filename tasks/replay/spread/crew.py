@@ -16,6 +16,7 @@ from tasks.drivers.errors import CommandFailed, HostUnreachable, OutsideError
 from tasks.replay.spread.clock import ROUND_TRIPS, Offset, RoundTrip, offset_of
 from tasks.replay.spread.generator import Ready, clock_of_scheduler, code_digest, ready
 from tasks.replay.spread.scheduler import Spread, is_loopback
+from tasks.replay.spread.shards import Shard
 from tasks.replay.target_url import Endpoint
 
 RESOURCE = "generator"
@@ -60,10 +61,11 @@ async def addresses_of(client: Client, spread: Spread, endpoint: Endpoint) -> li
     return found
 
 
-async def crew(client: Client, addresses: list[str], endpoint: Endpoint, connections: int) -> list[Generator]:
-    """Warms all of them up and asks each whether it can. Raises OutsideError for the first that cannot."""
+async def crew(client: Client, addresses: list[str], shard: Shard) -> list[Generator]:
+    """Warms all of them up and asks each whether it can take such a shard. Raises OutsideError for the first
+    that cannot."""
     code = code_digest()
-    tasks = (ask(client, address, ready, endpoint, connections) for address in addresses)
+    tasks = (ask(client, address, ready, shard) for address in addresses)
     answers: list[Ready] = await asyncio.gather(*tasks)
     for address, answer in zip(addresses, answers, strict=True):
         if answer.problem:

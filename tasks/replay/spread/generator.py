@@ -19,14 +19,13 @@ from distributed import get_client
 
 from inventory.errors import BadInput
 from tasks.drivers.errors import OutsideError
-from tasks.replay.descriptors import allow_descriptors
 from tasks.replay.figures import Course
 from tasks.replay.generate import generated
+from tasks.replay.reach import check_reach
 from tasks.replay.records import Records
 from tasks.replay.spread.clock import ROUND_TRIPS, RoundTrip
 from tasks.replay.spread.shards import Shard
 from tasks.replay.tally import Tally, tally_of
-from tasks.replay.target_url import Endpoint, probe
 
 FORSAKEN_AFTER_S = 30.0
 
@@ -69,13 +68,15 @@ class _Running:
 _running: dict[str, _Running] = {}  # by run
 
 
-def ready(endpoint: Endpoint, connections: int) -> Ready:
-    """Warms the worker up: afterwards all that a shard needs is imported. Errors go back as text: ours do not
-    survive the way between machines."""
+def ready(shard: Shard) -> Ready:
+    """Warms the worker up: afterwards all that a shard needs is imported. This one has no requests.
+
+    Errors go back as text: ours do not survive the way between machines.
+    """
     problem = ""
     try:
-        allow_descriptors(connections)
-        probe(endpoint)
+        with _ca_file(shard.ca_pem) as ca_file:
+            check_reach(replace(shard.job, ca_file=ca_file))
     except (BadInput, OutsideError) as error:
         problem = str(error)
     return Ready(socket.gethostname(), code_digest(), problem)

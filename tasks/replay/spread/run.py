@@ -17,10 +17,8 @@ from distributed import Client
 
 from inventory.errors import BadInput
 from tasks.drivers.errors import HostUnreachable
-from tasks.replay.capture import Target
 from tasks.replay.figures import INTERRUPTED, result_of
 from tasks.replay.generate import Progress
-from tasks.replay.job import Job
 from tasks.replay.plan import Plan
 from tasks.replay.result_files import write
 from tasks.replay.run import Options, RunResult, check_options, job_of, of_the_run
@@ -34,7 +32,7 @@ from tasks.replay.spread.result import (
     tally_of_all,
 )
 from tasks.replay.spread.scheduler import Spread, connected
-from tasks.replay.spread.shards import Shard, places, sharded
+from tasks.replay.spread.shards import Shard, places, sharded, without_requests
 from tasks.replay.spread.watch import FELLOW_LOST, Part, watched
 from tasks.replay.target_url import Endpoint
 
@@ -71,16 +69,17 @@ async def _run(
 ) -> RunResult:
     if options.source_addresses:
         raise BadInput("--source-address is an address of one machine; it does not go with --spread")
-    if options.http != "1.1":
-        raise BadInput(f"--http {options.http} is for one machine; --spread replays over HTTP/1.1")
     check_options(options, endpoint, max(1, spread.generators))
     async with await connected(spread) as client:
         addresses = await addresses_of(client, spread, endpoint)
         whole = job_of(plan, endpoint, options)
         jobs = sharded(whole, len(addresses))
-        generators = await crew(client, addresses, endpoint, jobs[0].connections)
+        ca_pem = Path(options.ca_file).read_text() if options.ca_file and endpoint.tls else ""
+        generators = await crew(client, addresses, Shard(without_requests(jobs[0]), (), ca_pem))
         out_dir.mkdir(parents=True, exist_ok=True)
-        starts_at, parts, stopped = await _replayed(client, generators, jobs, plan.targets, on_progress)
+        starts_at, parts, stopped = await _replayed(
+            client, generators, [Shard(job, plan.targets, ca_pem) for job in jobs], on_progress
+        )
     tally, records = tally_of_all(parts, plan.targets), records_of_all(parts, places(whole, len(parts)))
     result = result_of(
         tally, plan.records, plan.skipped, course_of_all(parts, stopped), reasons_of_all(parts)
@@ -99,27 +98,25 @@ async def _run(
 async def _replayed(
     client: Client,
     generators: list[Generator],
-    jobs: list[Job],
-    targets: tuple[Target, ...],
+    shards: list[Shard],
     on_progress: Progress,
 ) -> tuple[float, list[Part], str]:
     """The shared start, the parts as they ended, and what stopped the run (empty: nothing)."""
-    run, first = uuid.uuid4().hex, jobs[0]
-    ca_pem = Path(first.ca_file).read_text() if first.ca_file and first.endpoint.tls else ""
+    run = uuid.uuid4().hex
     with _sigint() as stop:
         try:
             sent = [
-                await client.scatter(Shard(job, targets, ca_pem), workers=[g.address], hash=False)
-                for job, g in zip(jobs, generators, strict=True)
+                await client.scatter(shard, workers=[g.address], hash=False)
+                for shard, g in zip(shards, generators, strict=True)
             ]
         except (OSError, TimeoutError) as error:
             raise HostUnreachable("generators", f"a shard did not reach its worker ({error})") from error
-        starts_at = time.time() + LEAD_S + LEAD_S_PER_REQUEST * max(len(job.due_s) for job in jobs)
+        starts_at = time.time() + LEAD_S + LEAD_S_PER_REQUEST * max(len(shard.job.due_s) for shard in shards)
         parts = [
-            Part(g, job, submitted(client, g.address, run_shard, shard, run, starts_at))
-            for g, job, shard in zip(generators, jobs, sent, strict=True)
+            Part(g, shard.job, submitted(client, g.address, run_shard, there, run, starts_at))
+            for g, shard, there in zip(generators, shards, sent, strict=True)
         ]
-        ends_at = starts_at + max(job.due_s[-1] for job in jobs) + first.timeout_s
+        ends_at = starts_at + max(shard.job.due_s[-1] + shard.job.timeout_s for shard in shards)
         await watched(client, parts, run, ends_at, stop, on_progress)
         if stop.is_set():
             return starts_at, parts, INTERRUPTED

@@ -60,6 +60,13 @@ def sharded(job: Job, parts: int) -> list[Job]:
     ]
 
 
+def without_requests(job: Job) -> Job:
+    """What there is to know of a job before its requests come."""
+    return replace(
+        job, wires=[], due_s=array("d"), target=array("I"), expected_status=array("H"), client=array("I")
+    )
+
+
 def joined(shards: Sequence[Records], where: Places) -> Records:
     """The run's records, in its order; the inverse of sharding by `where`."""
     whole = {}

@@ -6,6 +6,8 @@ import threading
 import time
 from array import array
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +17,11 @@ from tasks.replay.job import wire_of
 from tasks.replay.records import Fault
 from tasks.replay.spread import generator
 from tasks.replay.spread.generator import ShardResult, look, ready, run_shard
-from tasks.replay.spread.shards import Shard
+from tasks.replay.spread.shards import Shard, without_requests
 from tasks.replay.target_url import endpoint_of
+from tests.replay.certificates import NAME
 from tests.replay.conftest import Start
+from tests.replay.http2_gateway import gateway
 from tests.replay.spread.test_shards import job
 
 pytestmark = pytest.mark.slow
@@ -29,6 +33,10 @@ def shard(url: str, requests: int, rate_rps: float = 100) -> Shard:
     target = array("I", bytes(4 * requests))
     made = replace(job(requests), endpoint=endpoint_of(url), wires=[wire_of(NOISE, "shop")], target=target)
     return Shard(replace(made, due_s=due_s), (NOISE,), "")
+
+
+def problem_of(made: Shard, **changed: Any) -> str:
+    return ready(replace(made, job=replace(without_requests(made.job), **changed))).problem
 
 
 def done(result: ShardResult | str) -> ShardResult:
@@ -85,6 +93,25 @@ def test_it_says_how_far_it_is_and_stops_when_told(start_server: Start) -> None:
 
 def test_what_keeps_a_worker_from_taking_part_is_told(start_server: Start) -> None:
     _, url = start_server()
-    assert ready(endpoint_of(url), 4).problem == ""
-    assert "no connection" in ready(endpoint_of("http://127.0.0.1:1"), 4).problem
-    assert "open files" in ready(endpoint_of(url), 2**30).problem
+    made = shard(url, 4)
+    assert problem_of(made) == ""
+    assert "no connection" in problem_of(made, endpoint=endpoint_of("http://127.0.0.1:1"))
+    assert "open files" in problem_of(made, connections=2**30)
+    assert "does not speak HTTP/2" in problem_of(made, http="2")
+
+
+def test_over_http_2_with_the_sites_own_authority(
+    start_server: Start, tmp_path: Path, certificate: Path
+) -> None:
+    """The authority's file stands on the client's machine; its content comes with the shard."""
+    _, url = start_server()
+    with gateway(tmp_path, certificate=certificate, backend=url.removeprefix("http://")) as shop:
+        made = shard(url, 100)
+        endpoint = endpoint_of(f"https://{NAME}", connect_to=shop.url.partition("://")[2])
+        job = replace(made.job, endpoint=endpoint, http="2", connections=2, ca_file="/of/another/machine")
+        mine = replace(made, job=job, ca_pem=certificate.read_text())
+        assert problem_of(mine) == ""
+        assert "no TLS connection" in problem_of(replace(mine, ca_pem=""))
+        result = done(run_shard(mine, "e", time.time() + 5))
+    assert result.tally.faults == {Fault.NONE: 100}
+    assert result.course.tls.startswith("TLSv1.3")
