@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from distributed import get_client
@@ -119,8 +120,10 @@ def look(run: str, stop: str) -> int:
     return running.finished
 
 
+@cache
 def code_digest() -> str:
-    """SHA-256 over the sources of the replay: all machines must run the same."""
+    """SHA-256 over the sources of the replay: all machines must run the same. Of a worker it is what it was
+    started with, also where a newer version has been installed under it."""
     digest = hashlib.sha256()
     room = Path(__file__).parents[1]
     for file in sorted(room.rglob("*.py")):
