@@ -33,6 +33,7 @@ def raise_wan(plan: Plan, state: State) -> None:
     publics = (plan.elb_public, plan.rds_public, plan.registry_public, plan.api_public, plan.moto_public)
     lines = [
         "link set lo up",
+        *(f"addr add {address}/32 dev lo" for _, address in plan.exchanges),
         f"link add {plan.aws_bridge} type bridge forward_delay 0",
         f"link add {plan.oslo_bridge} type bridge forward_delay 0",
         f"addr add {plan.aws_gateway}/24 dev {plan.aws_bridge}",

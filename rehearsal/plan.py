@@ -61,6 +61,8 @@ class Plan:
     api_public: str = "198.18.0.13"
     moto_public: str = "198.18.0.14"
     dns_address: str = "198.18.0.53"
+    # Play two internet exchanges near Oslo: the router answers for them.
+    exchanges: tuple[tuple[str, str], ...] = (("NIX1", "198.18.1.1"), ("NIX2", "198.18.1.2"))
 
     # What the AWS side sees of Oslo.
     oslo_edge_from_aws: str = "10.40.0.80"

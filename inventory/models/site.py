@@ -123,6 +123,14 @@ class Target(Side):
         return self
 
 
+class Answers(Declared):
+    """What of the answers of both sides is compared; noise is learned from the source, asked twice."""
+
+    requests: int = Field(default=200, ge=0)  # distinct ones, the most frequent first; 0 for none
+    ignore_json: tuple[str, ...] = ()  # JSONPaths whose values are not compared, as $.items[*].seen_at
+    ignore: tuple[str, ...] = ()  # regular expressions whose text is not compared
+
+
 class Replay(Declared):
     """The traffic that is replayed against both sides, in interleaved rounds."""
 
@@ -133,6 +141,7 @@ class Replay(Declared):
     pilot_rounds: int = Field(default=0, ge=0, le=10)  # of the source against itself, to plan the rounds by
     connections: int = Field(default=64, ge=1)
     seed: int = 1
+    answers: Answers = Answers()
 
     @model_validator(mode="after")
     def _pilot_says_something(self) -> Self:

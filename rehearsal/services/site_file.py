@@ -67,6 +67,19 @@ def declaration(plan: Plan, programs: Path, out: Path) -> dict[str, Any]:
             "rounds": 12,
             "connections": 256,  # both sides may stall for half a second without a backlog
             "seed": 1,
+            "answers": {"requests": 60},
+        },
+        "latency": {
+            # Bounds of a machine that does everything at once, not those of a carrier.
+            "exchanges": [
+                {"name": name, "address": address, "max_min_ms": 2.0, "max_p99_ms": 200.0}
+                for name, address in plan.exchanges
+            ],
+        },
+        "capacity": {
+            "step_s": 4.0,
+            "most_factor": 2.0,
+            "max_steal": 0.9,  # in a container it is that of the machine beneath it
         },
         "cutover": {
             "steps_percent": [1, 10, 50, 100],

@@ -14,9 +14,15 @@ from tasks.facts.asked import Asked
 _PROGRAM = """
 count=$1; shift
 command -v ping > /dev/null || { echo 'no ping'; exit 0; }
+said=$(mktemp -d)
+trap 'rm -rf "$said"' EXIT
+for address do
+  LC_ALL=C ping -n -c "$count" -i 0.1 -W 1 "$address" > "$said/$address" 2>&1 &
+done
+wait
 for address do
   printf 'to %s\\n' "$address"
-  LC_ALL=C ping -n -c "$count" -i 0.2 -W 1 "$address" 2>&1 || true
+  cat "$said/$address"
 done
 """
 _TIME = re.compile(r"\btime[=<]([0-9.]+) ms(.*)")
@@ -43,7 +49,7 @@ class RoundTrips:
 
 
 def command(count: int, addresses: Sequence[str]) -> Shellable:
-    """Ask one address after the other, five times a second."""
+    """Ask every address at once, ten times a second."""
     return Script.of(_PROGRAM, count, *addresses)
 
 

@@ -51,18 +51,30 @@ def compare_sides(
         )
     sides = [endpoint_of(url, allow) for url in (source, target)]
     read = read_capture(capture, max_bad, selection, form)
+    return compare_capture(read, (sides[0], sides[1]), out_dir, rules, requests, on_progress)
+
+
+def compare_capture(
+    capture: Capture,
+    sides: tuple[Endpoint, Endpoint],
+    out_dir: Path,
+    rules: Rules,
+    requests: int,
+    on_progress: Progress,
+) -> dict[str, Any]:
+    """The same of a capture that was read, `sides` being source and target. Raises HostUnreachable."""
     for side in sides:
         probe(side)
-    chosen = _most_frequent(read, requests)
-    ask = {side.url: asker(side, tls_context("") if side.tls else None, TIMEOUT_S) for side in sides}
-    found = compare(chosen, ask[source], ask[target], rules, lambda done: on_progress(done, len(chosen)))
+    chosen = _most_frequent(capture, requests)
+    ask = [asker(side, tls_context("") if side.tls else None, TIMEOUT_S) for side in sides]
+    found = compare(chosen, *ask, rules, lambda done: on_progress(done, len(chosen)))
     result = {
         "schema": "safe-harbor/comparison/v1",
-        "capture": {"file": str(capture), "format": read.form, "lines_bad": read.bad_lines},
+        "capture": {"file": str(capture.file), "format": capture.form, "lines_bad": capture.bad_lines},
         "source": _told(sides[0]),
         "target": _told(sides[1]),
         "equal": found.equal,
-        "distinct_requests": len(read.targets),
+        "distinct_requests": len(capture.targets),
         **asdict(found),
     }
     out_dir.mkdir(parents=True, exist_ok=True)

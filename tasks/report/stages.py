@@ -18,6 +18,7 @@ ORDER = (
     "network",
     "move",
     "replay",
+    "capacity",
     "gate",
     "approve",
     "cutover",

@@ -22,7 +22,13 @@ from tasks.steps.statements import read_statements
 from tasks.steps.survey import last_survey
 from tasks.steps.workplace import Workplace, current
 
-JUDGED_BEFORE = ("prepare", "network", "move")  # their findings are part of what is decided on
+JUDGED_BEFORE = (
+    "prepare",
+    "network",
+    "move",
+    "replay",
+    "capacity",
+)  # their findings are part of what is decided on
 
 
 @task(name="judge latency", cache_policy=NO_CACHE)
@@ -57,15 +63,12 @@ def judge_residency(draft: Draft) -> None:
 def decide(draft: Draft) -> None:
     """Everything that was found, the waivers and today's date become go or no-go, in the ledger."""
     place = current()
-    before = [
-        finding
-        for name in JUDGED_BEFORE
-        if (result := read_result(place.state, name)) is not None
-        for finding in result.findings
-    ]
+    earlier = {name: read_result(place.state, name) for name in JUDGED_BEFORE}
+    before = [finding for result in earlier.values() if result is not None for finding in result.findings]
+    not_run = [name for name, result in earlier.items() if result is None]
     policy = load_policy(place.site.policy)
     today = place.clock.now().date()
-    draft.add(left_standing(before, place.site.waivers, today))
+    draft.add(left_standing(before, place.site.waivers, today, not_run))
     decision = decide_on([*before, *draft.findings], place.site.waivers, today, policy)
     draft.figures["decision"] = {
         "go": decision.go,

@@ -14,6 +14,7 @@ from tasks.gates.latency_campaign import judged_campaign
 from tasks.gates.pilot import judge_pilot
 from tasks.gates.rounds_file import Round
 from tasks.replay.rounds import campaign_of
+from tasks.steps.answers import compare_answers
 from tasks.steps.stage import HALTED, Draft, Halt
 from tasks.steps.workplace import current
 
@@ -22,7 +23,7 @@ ROUNDS_FILE, PILOT_FILE = "rounds.json", "pilot.json"
 
 @task(name="replay rounds", cache_policy=NO_CACHE)
 def replay_rounds(draft: Draft) -> None:
-    """Run the rounds, keep rounds.json for the gate. Only what the site file names is loaded.
+    """Run the rounds, keep rounds.json for the gate, compare answers. Only what the site file names is loaded.
 
     Raises BadInput for the capture, HostUnreachable where a side does not answer.
     """
@@ -52,6 +53,7 @@ def replay_rounds(draft: Draft) -> None:
     draft.figures["discarded"] = rounds["discarded"]
     if verdict.verdict is Verdict.ERROR or not rounds["rounds"]:
         draft.verdict = Verdict.INCONCLUSIVE  # no round became valid: nothing that a gate could judge
+    compare_answers(draft, campaign.capture, (campaign.endpoints["source"], campaign.endpoints["target"]))
 
 
 def _piloted(draft: Draft, source: str) -> int:

@@ -25,7 +25,19 @@ from tests.steps.test_approve import DIGEST
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect")]
 
-ORDER = ["survey", "plan", "prepare", "network", "move", "replay", "gate", "approve", "cutover", "finalize"]
+ORDER = [
+    "survey",
+    "plan",
+    "prepare",
+    "network",
+    "move",
+    "replay",
+    "capacity",
+    "gate",
+    "approve",
+    "cutover",
+    "finalize",
+]
 REAL = ("approve", "cutover", "finalize")
 
 

@@ -43,3 +43,11 @@ def test_a_waiver_holds_until_its_day_has_passed() -> None:
 
 def test_no_earlier_stage_leaves_nothing() -> None:
     assert left_standing([], [], TODAY) == []
+
+
+def test_a_stage_that_has_not_run_is_no_data() -> None:
+    (finding,) = left_standing([found(Verdict.PASS)], [], TODAY, ["capacity"])
+    assert (finding.verdict, finding.observed) == (Verdict.NODATA, "capacity has not run")
+    (finding,) = left_standing([found(Verdict.FAIL)], [], TODAY, ["capacity"])
+    assert finding.verdict is Verdict.FAIL
+    assert finding.observed.endswith("; capacity has not run")

@@ -31,6 +31,7 @@ _SECONDS = {
     "network": 38.0,
     "move": 52.7,
     "replay": 121.4,
+    "capacity": 17.8,
     "gate": 4.9,
     "approve": 0.1,
     "cutover": 44.6,

@@ -24,7 +24,19 @@ from tests.site.snapshot import differences, snapshot
 pytestmark = [pytest.mark.site, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 COMMAND = Path(sys.executable).with_name("safe-harbor")
-STAGES = ["survey", "plan", "prepare", "network", "move", "replay", "gate", "approve", "cutover", "finalize"]
+STAGES = [
+    "survey",
+    "plan",
+    "prepare",
+    "network",
+    "move",
+    "replay",
+    "capacity",
+    "gate",
+    "approve",
+    "cutover",
+    "finalize",
+]
 
 
 def safe_harbor(*words: str | Path) -> subprocess.CompletedProcess[str]:

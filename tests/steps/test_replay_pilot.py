@@ -19,7 +19,7 @@ from tests.inventory.sites import WHOLE, folder_with
 from tests.steps.conftest import Heard
 from tests.steps.fakes import World
 
-PILOT = "  capture: plain\n  pilot_rounds: 6\n  rounds: 24\n"
+PILOT = "  capture: plain\n  pilot_rounds: 6\n  rounds: 24\n  answers: {requests: 0}\n"
 
 
 def replayed(
