@@ -117,7 +117,9 @@ def finalize(site: Site, options: Common = NO_OPTIONS) -> int:
 
 
 def run(site: Site, options: Common = NO_OPTIONS, *, resume: bool = False, until: str = "") -> int:
-    """Run the whole exit: survey, plan, prepare, network, move, replay, capacity, gate, approve, cutover, finalize.
+    """Run the whole exit.
+
+    survey, plan, prepare, network, move, replay, capacity, gate, approve, cutover, finalize.
 
     Example: safe-harbor run oslo --resume
 

@@ -23,7 +23,7 @@ ROUNDS_FILE, PILOT_FILE = "rounds.json", "pilot.json"
 
 @task(name="replay rounds", cache_policy=NO_CACHE)
 def replay_rounds(draft: Draft) -> None:
-    """Run the rounds, keep rounds.json for the gate, compare answers. Only what the site file names is loaded.
+    """Run the rounds, keep rounds.json for the gate, compare answers; loads only what the site file names.
 
     Raises BadInput for the capture, HostUnreachable where a side does not answer.
     """
