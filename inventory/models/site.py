@@ -141,6 +141,7 @@ class Replay(Declared):
     pilot_rounds: int = Field(default=0, ge=0, le=10)  # of the source against itself, to plan the rounds by
     connections: int = Field(default=64, ge=1)
     seed: int = 1
+    server_timing: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$")  # a metric of Server-Timing
     answers: Answers = Answers()
 
     @model_validator(mode="after")
@@ -168,7 +169,7 @@ class LatencyGate(Declared):
     ceiling_ms: float = Field(default=1000.0, gt=0)  # of every gated percentile of the target
     floor_ms: float = Field(default=2.0, ge=0)  # a target below it is never too slow
     error_rate_margin: float = Field(default=0.001, ge=0)
-    require_server_side: bool = False  # block where no rounds of the servers' own logs were judged
+    require_server_side: bool = False  # block where nothing that the servers state was judged
     exchanges: tuple[Exchange, ...] = ()  # none is asked that is not named here
 
     @model_validator(mode="after")

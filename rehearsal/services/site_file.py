@@ -67,6 +67,7 @@ def declaration(plan: Plan, programs: Path, out: Path) -> dict[str, Any]:
             "rounds": 12,
             "connections": 256,  # both sides may stall for half a second without a backlog
             "seed": 1,
+            "server_timing": "app",  # the shop states it
             "answers": {"requests": 60},
         },
         "latency": {

@@ -18,7 +18,7 @@ PERCENTILES: tuple[Percentile, ...] = ("p50", "p95", "p99")
 class Round(BaseModel):
     """One side's figures of one route in one round; `*` is the route over all.
 
-    `vantage` says where they were taken: by the client that sent the requests, or from the server's own log.
+    `vantage` says where they were taken: by the client that sent the requests, or by the server itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)

@@ -66,8 +66,8 @@ def compare_capture(
     for side in sides:
         probe(side)
     chosen = _most_frequent(capture, requests)
-    ask = [asker(side, tls_context("") if side.tls else None, TIMEOUT_S) for side in sides]
-    found = compare(chosen, *ask, rules, lambda done: on_progress(done, len(chosen)))
+    source, target = (asker(side, tls_context("") if side.tls else None, TIMEOUT_S) for side in sides)
+    found = compare(chosen, source, target, rules, lambda done: on_progress(done, len(chosen)))
     result = {
         "schema": "safe-harbor/comparison/v1",
         "capture": {"file": str(capture.file), "format": capture.form, "lines_bad": capture.bad_lines},

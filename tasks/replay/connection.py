@@ -110,6 +110,8 @@ class Connection(asyncio.Protocol):
         slots.status[index] = self._parser.get_status_code()
         slots.body_hash[index] = self._hasher.intdigest() if self._hasher else _hash(self._body or b"")
         slots.done_s[index] = now
+        if self._engine.server_timing is not None:
+            slots.server_s[index] = self._engine.server_timing(self._head or b"")
         keep = self._keep
         if keep and self._engine.is_head(index):
             self._parser = httptools.HttpResponseParser(self)  # the old one still waits for a body

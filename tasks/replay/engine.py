@@ -21,6 +21,7 @@ from tasks.replay.connection import Connection
 from tasks.replay.open_loop import OpenLoop
 from tasks.replay.records import Fault
 from tasks.replay.sources import bound_socket
+from tasks.replay.server_timing import Reader
 
 _clock = time.monotonic
 
@@ -49,9 +50,11 @@ class Engine(OpenLoop):
         tls: ssl.SSLContext | None = None,
         server_name: str | None = None,
         sources: Sequence[str] = (),
+        server_timing: Reader | None = None,
     ) -> None:
         super().__init__(due_s, limits.timeout_s)
         self._wires, self._which = wires, which
+        self.server_timing = server_timing
         self._heads = frozenset(i for i, wire in enumerate(wires) if wire.startswith(b"HEAD "))
         self._unsafe = frozenset(i for i, w in enumerate(wires) if not w.startswith((b"GET ", b"HEAD ")))
         self._address, self._limits, self._tls, self._server_name = address, limits, tls, server_name

@@ -38,6 +38,7 @@ class Job:
     go_first: bool
     client: array[int] = field(default_factory=lambda: array("I"))  # one a request; empty: no sessions
     starts_at: float = 0.0  # seconds of the wall clock, shared with other machines; 0: at once
+    server_timing: str = ""  # the metric of the Server-Timing header that is kept
 
     def save(self, folder: Path) -> None:
         """Writes it for `load`."""
@@ -59,6 +60,7 @@ class Job:
             "source_addresses": self.source_addresses,
             "go_first": self.go_first,
             "starts_at": self.starts_at,
+            "server_timing": self.server_timing,
         }
         (folder / JOB_FILE).write_text(json.dumps(plain))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from dataclasses import dataclass
 from enum import IntEnum
@@ -38,6 +39,9 @@ class Slots:
         self.sent_s = array("d", zeros)  # last sending; minus fired = waiting for a connection
         self.first_byte_s = array("d", zeros)
         self.done_s = array("d", zeros)
+        self.server_s = (
+            array("d", [math.nan]) * requests
+        )  # what the server states that it took, NaN where not
         self.status = array("H", bytes(2 * requests))
         self.body_hash = array("Q", zeros)  # xxh3-64 of the body
         self.fault = array("B", bytes(requests))
@@ -54,6 +58,7 @@ class Records:
     sent_s: Floats
     first_byte_s: Floats
     done_s: Floats
+    server_s: Floats  # a duration, not a time
     status: NDArray[np.uint16]
     body_hash: NDArray[np.uint64]
     fault: NDArray[np.uint8]
@@ -76,6 +81,7 @@ class Records:
             relative(slots.sent_s),
             relative(slots.first_byte_s),
             relative(slots.done_s),
+            np.array(slots.server_s, dtype=np.float64),
             np.array(slots.status, dtype=np.uint16),
             np.array(slots.body_hash, dtype=np.uint64),
             np.array(slots.fault, dtype=np.uint8),

@@ -63,6 +63,7 @@ class RoundFigures:
     p50_ms: float
     p95_ms: float
     p99_ms: float
+    vantage: str = "client"  # or `server`: what the servers stated in their answers
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Campaign:
     answers: Answers = field(default_factory=Answers)
     response: dict[str, dict[str, Histogram]] = field(default_factory=lambda: {side: {} for side in SIDES})
     service: dict[str, dict[str, Histogram]] = field(default_factory=lambda: {side: {} for side in SIDES})
+    server: dict[str, dict[str, Histogram]] = field(default_factory=lambda: {side: {} for side in SIDES})
 
     def run_pairs(self) -> Iterator[Pair]:
         """Runs round after round; stop taking them when the gate has decided.
@@ -152,6 +154,9 @@ class Campaign:
             "service_ms": {
                 s: {r: h.figures_ms() for r, h in routes.items()} for s, routes in self.service.items()
             },
+            "server_ms": {
+                s: {r: h.figures_ms() for r, h in routes.items()} for s, routes in self.server.items()
+            },
             "bodies": self.answers.compared(),
         }
 
@@ -192,11 +197,17 @@ class Campaign:
         self.answers.add(side, result.targets, result.records)
         measured = by_route(result.records, result.targets, self.options.timeout_s)
         for name, mine in measured.items():
-            for histograms, new in ((self.response, mine.response), (self.service, mine.service)):
+            kept = [(self.response, mine.response), (self.service, mine.service)]
+            seen = {"client": mine.response}
+            if mine.server is not None:
+                kept.append((self.server, mine.server))
+                seen["server"] = mine.server
+            for histograms, new in kept:
                 before = histograms[side].get(name)
                 histograms[side][name] = before + new if before else new
-            percentiles = (mine.response.percentile_us(p) / 1000 for p in (50, 95, 99))
-            yield RoundFigures(number, side, name, mine.requests, mine.errors, *percentiles)
+            for vantage, histogram in seen.items():
+                percentiles = (histogram.percentile_us(p) / 1000 for p in (50, 95, 99))
+                yield RoundFigures(number, side, name, mine.requests, mine.errors, *percentiles, vantage)
 
 
 def campaign_of(
@@ -221,7 +232,12 @@ def campaign_of(
         requests=replay.requests_per_round,
         planned=replay.rounds,
         seed=replay.seed,
-        options=Options(connections=replay.connections, slo_ms=slo_ms, allow=tuple(allow)),
+        options=Options(
+            connections=replay.connections,
+            slo_ms=slo_ms,
+            allow=tuple(allow),
+            server_timing=replay.server_timing,
+        ),
     )
 
 

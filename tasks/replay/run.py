@@ -38,6 +38,7 @@ class Options:
     ca_file: str = ""
     source_addresses: tuple[str, ...] = ()  # connections come from them in turn
     go_first: bool = True  # real-time scheduling of the generator, where the system allows it
+    server_timing: str = ""  # the metric of the answers' Server-Timing header that is kept
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,7 @@ def job_of(plan: Plan, endpoint: Endpoint, options: Options) -> Job:
         ca_file=options.ca_file,
         source_addresses=options.source_addresses,
         go_first=options.go_first,
+        server_timing=options.server_timing,
     )
 
 

@@ -18,13 +18,17 @@ SERVER_ERROR = 500  # a complete answer from here on is done, and an error of th
 
 @dataclass(frozen=True)
 class Measured:
-    """Histograms of one route, and its counts. `errors` are faults and answers of 500 and above."""
+    """Histograms of one route, and its counts. `errors` are faults and answers of 500 and above.
+
+    `server` is what the servers stated that they took; None where not every answer of the run stated it.
+    """
 
     route: str
     requests: int
     errors: int
     response: Histogram
     service: Histogram
+    server: Histogram | None
 
     def __add__(self, other: Measured) -> Measured:
         return Measured(
@@ -33,6 +37,7 @@ class Measured:
             self.errors + other.errors,
             self.response + other.response,
             self.service + other.service,
+            self.server + other.server if self.server and other.server else None,
         )
 
 
@@ -49,6 +54,7 @@ class Tally:
     statuses: Counter[int]
     status_differs: int
     retried: int
+    stated: int  # answers that state the server's time
 
     def __add__(self, other: Tally) -> Tally:
         routes = dict(self.routes)
@@ -63,6 +69,7 @@ class Tally:
             self.statuses + other.statuses,
             self.status_differs + other.status_differs,
             self.retried + other.retried,
+            self.stated + other.stated,
         )
 
 
@@ -71,6 +78,9 @@ def by_route(records: Records, targets: tuple[Target, ...], timeout_s: float) ->
     failed = records.fault != Fault.NONE
     response_s = np.where(failed, timeout_s, records.done_s - records.due_s)
     service_s = np.where(failed, timeout_s, records.done_s - records.sent_s)
+    stated = ~np.isnan(records.server_s)
+    all_stated = bool(stated.any() and (stated | failed).all())
+    server_s = np.where(failed, timeout_s, records.server_s)
     errors = failed | (records.status >= SERVER_ERROR)
     names = sorted({target.route for target in targets})
     number = {name: n for n, name in enumerate(names)}
@@ -85,6 +95,7 @@ def by_route(records: Records, targets: tuple[Target, ...], timeout_s: float) ->
                 int(errors[mine].sum()),
                 Histogram.of(response_s[mine]),
                 Histogram.of(service_s[mine]),
+                Histogram.of(server_s[mine]) if all_stated else None,
             )
     return measured
 
@@ -105,6 +116,7 @@ def tally_of(records: Records, targets: tuple[Target, ...], timeout_s: float) ->
         _counted(records.status[done]),
         int((told & (records.status != records.expected_status) & done).sum()),
         int(records.retried.sum()),
+        int((~np.isnan(records.server_s)).sum()),
     )
 
 

@@ -26,6 +26,7 @@ from tasks.replay.http2_stream import Trust
 from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job
 from tasks.replay.open_loop import OpenLoop
 from tasks.replay.records import Records
+from tasks.replay.server_timing import reader
 from tasks.replay.sessions import SessionEngine
 
 PROGRESS_EVERY_S = 0.5
@@ -81,6 +82,7 @@ def engine_of(job: Job) -> OpenLoop:
         tls_context(job.ca_file) if job.endpoint.tls else None,
         job.endpoint.server_name if job.endpoint.tls else None,
         job.source_addresses,
+        reader(job.server_timing) if job.server_timing else None,
     )
     return SessionEngine(job.client, job.endpoint.server_name, *run) if job.client else Engine(*run)
 

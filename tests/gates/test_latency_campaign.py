@@ -36,7 +36,7 @@ def simulated(ratio: float, invalid_in: str = "never") -> Callable[..., RunResul
         took_s = rng.lognormal(np.log(0.02), 0.3, count) * slower * np.exp(rng.normal(0, 0.01))
         zeros = np.zeros(count)
         records = Records(
-            due_s, due_s, due_s, due_s + took_s, due_s + took_s,
+            due_s, due_s, due_s, due_s + took_s, due_s + took_s, np.full(count, np.nan),
             np.full(count, 200, np.uint16), zeros.astype(np.uint64), zeros.astype(np.uint8),
             zeros.astype(np.uint8), zeros.astype(np.uint8),
             np.array(plan.target, dtype=np.uint32), np.array(plan.expected_status, dtype=np.uint16),

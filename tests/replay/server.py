@@ -2,9 +2,9 @@
 
 /reset-idle closes a kept connection without a byte, the second time it is asked on it; /close answers and
 closes; /short and /long have a wrong Content-Length; /hang never answers; /eof has no length; /garbage is no
-HTTP; /status/N answers N; /early is preceded by 103; /chunked has chunks; /noise differs each time; /echo
-gives the request line and body back; /side differs by the second argument of the program; everything else is
-a body that depends on the path.
+HTTP; /status/N answers N; /early is preceded by 103; /chunked has chunks; /noise differs each time; /timed
+states 7.5 ms in Server-Timing, in a head of two pieces; /echo gives the request line and body back; /side
+differs by the second argument of the program; everything else is a body that depends on the path.
 """
 
 import asyncio
@@ -65,6 +65,12 @@ class Server(asyncio.Protocol):
         elif route == "/long":
             write(b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\nabc")
             self.transport.close()
+        elif route == "/timed":
+            head, _, rest = answer(path, extra="Server-Timing: db;dur=3, app;desc=x;dur=7.5\r\n").partition(
+                b"dur=7"
+            )
+            write(head)
+            asyncio.get_running_loop().call_later(0.01, write, b"dur=7" + rest)
         elif route == "/hang":
             return
         elif route == "/echo":  # what was sent to it

@@ -40,6 +40,7 @@ def run(milliseconds: float, failed: int = 0) -> Run:
         sent_s=due_s,
         first_byte_s=done_s,
         done_s=done_s,
+        server_s=np.full(400, np.nan),
         status=answered,
         body_hash=np.zeros(400, dtype=np.uint64),
         fault=fault,
