@@ -12,8 +12,8 @@ blocks. So nothing becomes a pass by being rare.
 Missing rounds are inconclusive, never left out: what makes rounds fail is not independent of latency.
 
 Rounds of the vantage `server` (what the servers state of themselves) are judged apart, by the same rules, and
-must pass as well: to a client a nearer site hides slower compute. Without any, the answer says that nothing was
-judged there, and blocks where the site asks for them (`latency.require_server_side`).
+must pass as well: to a client a nearer site hides slower compute. Without any, the answer says that nothing
+was judged there, and blocks where the site asks for them (`latency.require_server_side`).
 """
 
 from __future__ import annotations

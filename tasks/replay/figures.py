@@ -82,7 +82,7 @@ def result_of(
         ),
         "response_ms": _figures(tally, "response"),
         "service_ms": _figures(tally, "service"),
-        "server_ms": _figures(tally, "server") if tally.routes[OVER_ALL].server else None,
+        "server_ms": _figures(tally, "server") if tally.stated and tally.routes[OVER_ALL].server else None,
         "server_stated": tally.stated,
         "lateness_us": {"p50": tally.lateness.percentile_us(50), "p99": tally.lateness.percentile_us(99)},
         "first_byte_ms": tally.first_byte.figures_ms(),

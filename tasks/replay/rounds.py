@@ -206,8 +206,8 @@ class Campaign:
                 before = histograms[side].get(name)
                 histograms[side][name] = before + new if before else new
             for vantage, histogram in seen.items():
-                percentiles = (histogram.percentile_us(p) / 1000 for p in (50, 95, 99))
-                yield RoundFigures(number, side, name, mine.requests, mine.errors, *percentiles, vantage)
+                p50, p95, p99 = (histogram.percentile_us(p) / 1000 for p in (50, 95, 99))
+                yield RoundFigures(number, side, name, mine.requests, mine.errors, p50, p95, p99, vantage)
 
 
 def campaign_of(

@@ -28,6 +28,7 @@ def records(draw: st.DrawFn, most: int = 60) -> Records:
         sent_s=np.where(fault == Fault.UNSENT, np.nan, sent_s),
         first_byte_s=first_s,
         done_s=first_s + 0.001,
+        server_s=np.where(fault == Fault.NONE, dice.exponential(0.005, count), np.nan),
         status=np.where(fault == Fault.NONE, dice.choice([200, 404, 503], count), 0).astype(np.uint16),
         body_hash=dice.integers(0, 2**63, count).astype(np.uint64),
         fault=fault,
@@ -44,13 +45,16 @@ def part(whole: Records, number: int, parts: int) -> Records:
 
 def same(one: Tally, other: Tally) -> bool:
     """Equal, histograms included (arrays have no truth of their own)."""
-    plain = ("faults", "statuses", "status_differs", "retried")
+    plain = ("faults", "statuses", "status_differs", "retried", "stated")
     histograms = [(getattr(one, n), getattr(other, n)) for n in ("lateness", "first_byte", "connect")]
     for name, mine in one.routes.items():
         theirs = other.routes[name]
         if (mine.requests, mine.errors) != (theirs.requests, theirs.errors):
             return False
         histograms += [(mine.response, theirs.response), (mine.service, theirs.service)]
+        if (mine.server is None) is not (theirs.server is None):
+            return False
+        histograms += [(mine.server, theirs.server)] if mine.server and theirs.server else []
     return (
         list(one.routes) == list(other.routes)
         and all(getattr(one, name) == getattr(other, name) for name in plain)

@@ -31,7 +31,7 @@ _SECONDS = {
     "network": 38.0,
     "move": 52.7,
     "replay": 121.4,
-    "capacity": 17.8,
+    "capacity": 17.5,
     "gate": 4.9,
     "approve": 0.1,
     "cutover": 44.6,
