@@ -45,7 +45,9 @@ def main() -> int:
         raise RuntimeError(f"{told['requests']} of {LINES} lines became requests")
     peak = told["peak_mb"]
     rows = [
-        Row("peak memory, 10 million lines", "MB", peak, HOW, goal=f"< {RSS_GOAL_MB}", met=peak < RSS_GOAL_MB),
+        Row(
+            "peak memory, 10 million lines", "MB", peak, HOW, goal=f"< {RSS_GOAL_MB}", met=peak < RSS_GOAL_MB
+        ),
         Row("lines compiled per second", "1/s", LINES / told["seconds"], HOW),
     ]
     show("capture", rows)
@@ -61,8 +63,8 @@ def _write(log: Path) -> None:
             late = datetime.fromtimestamp(1_444_000_000 + second - 1, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
             first = second % BLOCK_S * PER_SECOND
             file.writelines(
-                f'203.0.113.{n % 250} - - [{late if n % 10 == 0 else at}] "GET /product/{rank}?ref={rank % 7} '
-                f'HTTP/1.1" 200 5120 "-" "Mozilla/5.0"\n'
+                f'203.0.113.{n % 250} - - [{late if n % 10 == 0 else at}] "GET /product/{rank}?ref={rank % 7}'
+                f' HTTP/1.1" 200 5120 "-" "Mozilla/5.0"\n'
                 for n, rank in enumerate(ranks[first : first + PER_SECOND])
             )
 

@@ -20,8 +20,8 @@ from itertools import cycle
 from tasks.replay.connection import Connection
 from tasks.replay.open_loop import OpenLoop
 from tasks.replay.records import Fault
-from tasks.replay.sources import bound_socket
 from tasks.replay.server_timing import Reader
+from tasks.replay.sources import bound_socket
 
 _clock = time.monotonic
 

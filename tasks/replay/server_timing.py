@@ -16,7 +16,8 @@ Reader = Callable[[bytes], float]
 def reader(metric: str) -> Reader:
     """Reads an answer's head: the seconds of this metric, NaN where it does not state them.
 
-    `dur` is in milliseconds. Several headers and several metrics in one are read; the first one counts.
+    `head` may go on with the body, which is not looked at. `dur` is in milliseconds. Several
+    headers and several metrics in one are read; the first one counts.
     """
     name = re.escape(metric.encode("ascii"))
     stated = re.compile(
@@ -27,7 +28,8 @@ def reader(metric: str) -> Reader:
     )
 
     def seconds(head: bytes) -> float:
-        found = stated.search(head)
+        interim = head[9:10] == b"1"  # 103 Early Hints: the head that counts comes after it
+        found = stated.search(head, 0, len(head) if interim else max(head.find(b"\r\n\r\n"), 0))
         return float(found[1]) / 1000 if found else math.nan
 
     return seconds

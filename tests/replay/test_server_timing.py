@@ -31,6 +31,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%s\r\n\r\nok"
         (b"Server-Timing: app;desc=3", None),
         (b"X-Server-Timing: app;dur=3", None),
         (b"X: y", None),
+        (b"X: y\r\n\r\nServer-Timing: app;dur=3", None),
     ],
 )
 def test_a_metric_is_read(line: bytes, seconds: float | None) -> None:
