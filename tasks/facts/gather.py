@@ -17,12 +17,13 @@ from tasks.facts.asked import Asked, FactUnreadable
 
 T = TypeVar("T")
 
-# $1 the marker; then, a question each, its command. Its stderr is part of the answer only where it fails.
+# $1 the marker; then, a question each, its command, which is text that quotes its own words: in a subshell of
+# its own it needs no other shell. Its stderr is part of the answer only where it fails.
 _PROGRAM = """
 marker=$1; shift; number=0
 for question do
   printf '\\n%s begin %s\\n' "$marker" "$number"
-  sh -c "$question"
+  (eval "$question")
   printf '\\n%s end %s %s\\n' "$marker" "$number" "$?"
   number=$((number + 1))
 done

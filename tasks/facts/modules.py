@@ -20,12 +20,13 @@ class State(StrEnum):
 # Some built-in features have no folder under /sys/module; each of them shows itself elsewhere.
 _PROGRAM = """
 for module do
-  name=$(printf %s "$module" | tr - _)
+  name=$module
+  case $module in *-*) name=$(printf %s "$module" | tr - _) ;; esac
   state=missing
   if [ -d "/sys/module/$name" ]; then state=present
-  elif grep -qs "/$module\\.ko" "/lib/modules/$(uname -r)/modules.builtin"; then state=present
   elif [ "$name" = br_netfilter ] && [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then state=present
   elif [ "$name" = nf_conntrack ] && [ -e /proc/sys/net/netfilter/nf_conntrack_max ]; then state=present
+  elif grep -qs "/$module\\.ko" "/lib/modules/$(uname -r)/modules.builtin"; then state=present
   elif [ "$name" = overlay ] && grep -qsw overlay /proc/filesystems; then state=present
   elif [ "$name" = vxlan ] && grep -qs ' vxlan_rcv$\\| vxlan_setup$' /proc/kallsyms; then state=present
   elif modprobe -n -q "$module" 2>/dev/null; then state=loadable

@@ -12,19 +12,26 @@ from dataclasses import dataclass
 from inventory.models.command import Script, Shellable
 from tasks.facts.asked import Asked
 
-# One process a key: twenty hosts that share processors feel each of them. The shell's own `read` will not do,
-# it reads byte by byte, and the kernel gives a value to the first read alone.
+# One process for all keys: twenty hosts that share processors feel each of them. The shell's own `read` will
+# not do, it reads byte by byte, and the kernel gives a value to the first read alone.
 _PROGRAM = """
 set -f
 for key do
   IFS=.; set -- $key; IFS=/; file="/proc/sys/$*"; unset IFS
   if [ -e "$file" ]; then
     access=ro; [ -w "$file" ] && access=rw
-    printf '%s\\t%s\\t%s\\n' "$key" "$access" "$(cat "$file")"
+    printf '%s\\t%s\\t%s\\n' "$key" "$access" "$file"
   else
     printf '%s\\tmissing\\t\\n' "$key"
   fi
-done
+done | awk -F '\\t' '{
+  value = ""
+  if ($3 != "") {
+    while ((getline line < $3) > 0) value = value (value == "" ? "" : " ") line
+    close($3)
+  }
+  printf "%s\\t%s\\t%s\\n", $1, $2, value
+}'
 """
 
 

@@ -10,22 +10,25 @@ from tasks.facts.asked import Asked, fields
 
 _PROGRAM = """
 say() { printf '%s\\t%s\\n' "$1" "$2"; }
-one() { line=; if [ -r "$1" ]; then IFS= read -r line < "$1" || true; fi; printf '%.200s' "$line"; }
-yes() { if "$@" 2>/dev/null; then echo yes; else echo no; fi; }
+one() {
+  line=; if [ -r "$2" ]; then IFS= read -r line < "$2" || true; fi
+  printf '%s\\t%.200s\\n' "$1" "$line"
+}
+yes() { sign=$1; shift; if "$@" 2>/dev/null; then say "$sign" yes; else say "$sign" no; fi; }
 say detect_vm "$(systemd-detect-virt --vm 2>/dev/null || true)"
 say detect_container "$(systemd-detect-virt --container 2>/dev/null || true)"
-say kthreadd "$(yes grep -qx kthreadd /proc/2/comm)"
-say container_file "$(one /run/systemd/container)"
+yes kthreadd grep -qx kthreadd /proc/2/comm
+one container_file /run/systemd/container
 say init_environment "$(tr '\\0' '\\n' < /proc/1/environ 2>/dev/null | sed -n 's/^container=//p' | head -n 1)"
-say openvz "$(yes [ -e /proc/user_beancounters -o -d /proc/vz ])"
-say vzhost "$(yes [ -d /proc/bc ])"
-say dockerenv "$(yes [ -e /.dockerenv -o -e /run/.containerenv ])"
-say uid_map "$(one /proc/1/uid_map)"
-say dmi_vendor "$(one /sys/class/dmi/id/sys_vendor)"
-say dmi_product "$(one /sys/class/dmi/id/product_name)"
-say hypervisor_flag "$(yes grep -qwm1 hypervisor /proc/cpuinfo)"
-say clocksources "$(one /sys/devices/system/clocksource/clocksource0/available_clocksource)"
-say xen "$(one /sys/hypervisor/type)"
+yes openvz [ -e /proc/user_beancounters -o -d /proc/vz ]
+yes vzhost [ -d /proc/bc ]
+yes dockerenv [ -e /.dockerenv -o -e /run/.containerenv ]
+one uid_map /proc/1/uid_map
+one dmi_vendor /sys/class/dmi/id/sys_vendor
+one dmi_product /sys/class/dmi/id/product_name
+yes hypervisor_flag grep -qwm1 hypervisor /proc/cpuinfo
+one clocksources /sys/devices/system/clocksource/clocksource0/available_clocksource
+one xen /sys/hypervisor/type
 """
 
 
