@@ -168,6 +168,9 @@ class LatencyGate(Declared):
     )
     ceiling_ms: float = Field(default=1000.0, gt=0)  # of every gated percentile of the target
     floor_ms: float = Field(default=2.0, ge=0)  # a target below it is never too slow
+    server_floor_ms: float | None = Field(
+        default=None, ge=0
+    )  # of what the servers state; by default the same
     error_rate_margin: float = Field(default=0.001, ge=0)
     require_server_side: bool = False  # block where nothing that the servers state was judged
     exchanges: tuple[Exchange, ...] = ()  # none is asked that is not named here

@@ -71,6 +71,8 @@ def declaration(plan: Plan, programs: Path, out: Path) -> dict[str, Any]:
             "answers": {"requests": 60},
         },
         "latency": {
+            # Both sides share two processors with everything else: below it they differ by that alone.
+            "server_floor_ms": 150.0,
             # Bounds of a machine that does everything at once, not those of a carrier.
             "exchanges": [
                 {"name": name, "address": address, "max_min_ms": 2.0, "max_p99_ms": 200.0}

@@ -127,6 +127,8 @@ def judge(rounds: Iterable[Round], planned: int | None, gate: LatencyGate) -> La
     if sides["server"] or gate.require_server_side:
         sides["server"].setdefault(OVER_ALL, {})
     gate = with_margins(gate, None)
+    floor_ms = gate.floor_ms if gate.server_floor_ms is None else gate.server_floor_ms
+    gates = {"client": gate, "server": gate.model_copy(update={"floor_ms": floor_ms})}
     looks: list[Look] = []
     judged: Judged = {}
     for look, count in enumerate(look_points(planned)):
@@ -134,7 +136,9 @@ def judge(rounds: Iterable[Round], planned: int | None, gate: LatencyGate) -> La
             break  # these rounds were not run (yet)
         wanted = range(first, first + count)
         judged = {
-            vantage: {name: endpoints_of(routes[name], wanted, look, gate) for name in sorted(routes)}
+            vantage: {
+                name: endpoints_of(routes[name], wanted, look, gates[vantage]) for name in sorted(routes)
+            }
             for vantage, routes in sides.items()
         }
         verdict = _at_look(judged, planned)

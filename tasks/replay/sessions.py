@@ -18,6 +18,7 @@ from tasks.replay.connection import Connection
 from tasks.replay.cookies import Jar
 from tasks.replay.engine import Engine, Limits
 from tasks.replay.records import Fault
+from tasks.replay.server_timing import Reader
 
 _clock = time.monotonic
 _wall = time.time  # cookies expire by the calendar
@@ -53,8 +54,9 @@ class SessionEngine(Engine):
         tls: ssl.SSLContext | None = None,
         server_name: str | None = None,
         sources: Sequence[str] = (),
+        server_timing: Reader | None = None,
     ) -> None:
-        super().__init__(due_s, wires, which, address, limits, tls, server_name, sources)
+        super().__init__(due_s, wires, which, address, limits, tls, server_name, sources, server_timing)
         self.waited = 0
         self.closed_for_others = 0
         self.cookies_set = 0

@@ -20,7 +20,7 @@ SERVER_ERROR = 500  # a complete answer from here on is done, and an error of th
 class Measured:
     """Histograms of one route, and its counts. `errors` are faults and answers of 500 and above.
 
-    `server` is what the servers stated that they took; None where not every answer stated it.
+    `server` is what the servers stated that they took; None where not every answer below 500 stated it.
     """
 
     route: str
@@ -78,10 +78,10 @@ def by_route(records: Records, targets: tuple[Target, ...], timeout_s: float) ->
     failed = records.fault != Fault.NONE
     response_s = np.where(failed, timeout_s, records.done_s - records.due_s)
     service_s = np.where(failed, timeout_s, records.done_s - records.sent_s)
-    stated = ~np.isnan(records.server_s)
-    all_stated = bool((stated | failed).all())
-    server_s = np.where(failed, timeout_s, records.server_s)
     errors = failed | (records.status >= SERVER_ERROR)
+    stated = ~np.isnan(records.server_s)
+    all_stated = bool((stated | errors).all())  # an edge that answers in its stead states nothing
+    server_s = np.where(stated, records.server_s, timeout_s)
     names = sorted({target.route for target in targets})
     number = {name: n for n, name in enumerate(names)}
     route = np.array([number[target.route] for target in targets])[records.target]

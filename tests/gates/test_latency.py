@@ -191,6 +191,14 @@ def test_unequal_counts_of_the_sides_are_judged() -> None:
     assert judge(rounds, 12, GATE).verdict == Verdict.PASS
 
 
+def test_what_the_servers_state_has_a_floor_of_its_own() -> None:
+    slower = [*rounds_of(wobbling(0.5, 12)), *of_server(1.6)]
+    assert judge(slower, 12, GATE).verdict == Verdict.FAIL
+    assert judge(slower, 12, GATE.model_copy(update={"server_floor_ms": 1000.0})).verdict == Verdict.PASS
+    clients = [*rounds_of(wobbling(1.6, 12)), *of_server(0.5)]
+    assert judge(clients, 12, GATE.model_copy(update={"server_floor_ms": 1000.0})).verdict == Verdict.FAIL
+
+
 def test_the_floor_and_the_ceiling() -> None:
     tiny = [
         r.model_copy(update={n: getattr(r, n) / 100 for n in ("p50_ms", "p95_ms", "p99_ms")})
