@@ -70,7 +70,9 @@ def build_report(
         data_plane=_data_plane(figures.get("network", {}).get("data_plane", {})),
         moved={name: _named(what) for name, what in figures.get("move", {}).items()},
         replay=_replay(figures["replay"]) if "replay" in figures else None,
+        capacity=figures.get("capacity", {}).get("capacity", {}),
         latency=gate.get("latency", {}),
+        round_trips=gate.get("round_trips", {}),
         decision=gate.get("decision", {}),
         approval=approve,
         cutover=cutover_of(results, entries),
@@ -195,9 +197,10 @@ def _replay(figures: Mapping[str, Any]) -> Replay:
         rounds=tuple(
             Round(**{name: row[name] for name in Round.model_fields})
             for row in figures.get("rounds", ())
-            if row.get("route", OVER_ALL) == OVER_ALL
+            if row.get("route", OVER_ALL) == OVER_ALL and row.get("vantage", "client") == "client"
         ),
         curves_ms={side: tuple(routes[OVER_ALL]) for side, routes in curves.items() if routes.get(OVER_ALL)},
         figures=plain,
         bodies=figures.get("bodies", {}),
+        answers=figures.get("answers", {}),
     )

@@ -128,7 +128,8 @@ class Replay(Section):
     rounds: tuple[Round, ...] = ()
     curves_ms: dict[str, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
     figures: Json = Field(default_factory=dict)  # the plain ones: seed, rate, invalid runs
-    bodies: Json = Field(default_factory=dict)  # how the answers of the two sides compare
+    bodies: Json = Field(default_factory=dict)  # status and body hash of all answers of the rounds, compared
+    answers: Json = Field(default_factory=dict)  # whole answers, asked one by one, compared
 
 
 class NodeRow(Section):
@@ -183,7 +184,9 @@ class Report(Section):
     data_plane: dict[str, DataPlane]
     moved: dict[str, Json]
     replay: Replay | None
+    capacity: Json  # knee, required rate and steps; empty where it was not judged
     latency: Json  # the gate's own document, see safe-harbor/latency-verdict/v1; empty where it did not judge
+    round_trips: Json  # by exchange and node; empty where none is declared
     decision: Json
     approval: Json
     cutover: Cutover | None

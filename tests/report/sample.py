@@ -159,9 +159,31 @@ def figures() -> dict[str, dict[str, Any]]:
             "runs_discarded": 1,
             "rounds": rounds,
             "curves_ms": curve,
+            "answers": {"compared": 60, "same": 60, "different": 0, "varying": 0, "unanswered": 0},
             "bodies": {"compared": 912, "same": 912, "different": 0, "varying": 40, "first_differences": []},
         },
+        "capacity": {
+            "capacity": {
+                "verdict": "pass",
+                "reasons": [],
+                "peak_rps": 300.0,
+                "required_rps": 450.0,
+                "knee_rps": 450.0,
+                "knee_found": True,
+                "knee_broken": ["p99 1204 ms, limit 1000 ms"],
+                "steps": [
+                    {"rate_rps": rate, "requests": 4 * rate, "errors": 0, "p99_ms": p99, "queued": 0}
+                    | {"outcome": "broke" if broken else "held", "broken": broken, "nodes": []}
+                    for rate, p99, broken in (
+                        (300, 9.5, []),
+                        (450, 17.25, []),
+                        (600, 1204.0, ["p99 1204 ms, limit 1000 ms"]),
+                    )
+                ],
+            }
+        },
         "gate": {
+            "round_trips": {"NIX1": {"oslo-1": {"sent": 100, "lost": 0, "min_ms": 0.04, "p99_ms": 0.4}}},
             "latency": {"verdict": "pass", "reasons": [], "looks": [], "routes": _routes()},
             "decision": {"go": True, "digest": "cd" * 32, "reasons": [], "findings": 21, "waivers": []},
         },

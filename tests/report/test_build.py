@@ -94,6 +94,18 @@ def test_only_the_rounds_over_all_requests_are_drawn(build: Build) -> None:
     assert "rounds" not in replay.figures
 
 
+def test_what_the_servers_state_is_no_round_of_the_clients(build: Build) -> None:
+    chosen = sample.results()
+    figures = dict(chosen["replay"].figures)
+    stated = [{**row, "vantage": "server"} for row in figures["rounds"]]
+    chosen["replay"] = chosen["replay"].model_copy(
+        update={"figures": figures | {"rounds": [*figures["rounds"], *stated]}}
+    )
+    replay = build(chosen).replay
+    assert replay is not None
+    assert len(replay.rounds) == 16
+
+
 def test_a_broken_result_is_named(tmp_path: Path) -> None:
     (tmp_path / "stages").mkdir()
     (tmp_path / "stages" / "move.json").write_text('{"name": "move"}')

@@ -122,7 +122,9 @@ def test_a_verdict_is_told_in_words(build: Build) -> None:
     assert len({mark for mark, _ in MARKS.values()}) >= 7
 
 
-@pytest.mark.parametrize("missing", ["replay", "gate", "cutover", "move", "network", "prepare", "finalize"])
+@pytest.mark.parametrize(
+    "missing", ["replay", "capacity", "gate", "cutover", "move", "network", "prepare", "finalize"]
+)
 def test_a_stage_that_has_not_run_is_said(build: Build, missing: str) -> None:
     chosen = {name: result for name, result in sample.results().items() if name != missing}
     page = render(build(chosen))
