@@ -22,6 +22,7 @@ from tasks.replay.http2_channel import STREAMS, Channel
 from tasks.replay.http2_stream import Ask, Stream, Trust
 from tasks.replay.open_loop import OpenLoop
 from tasks.replay.records import Fault
+from tasks.replay.server_timing import Reader
 from tasks.replay.sources import bound_socket
 from tasks.replay.target_url import Endpoint
 
@@ -45,11 +46,13 @@ class Http2Engine(OpenLoop):
         limits: Limits,
         trust: Trust,
         sources: Sequence[str] = (),
+        server_timing: Reader | None = None,
     ) -> None:
         super().__init__(due_s, limits.timeout_s)
         self._asks, self._which = [Ask.of(wire) for wire in wires], which
         self._endpoint, self._limits, self._trust = endpoint, limits, trust
         self._sources = cycle(sources) if sources else None
+        self._server_timing = server_timing
         self._waiting: deque[int] = deque()
         self._pumping = False
         self._listened = False
@@ -134,6 +137,8 @@ class Http2Engine(OpenLoop):
         stream = Stream(self.slots, self._endpoint, self._trust, self._limits.timeout_s)
         if self._sources:
             stream.connect_with(self._bound)
+        if self._server_timing:
+            stream.keep_timing(self._server_timing)
         return stream
 
     def _bound(self) -> socket.socket | int:

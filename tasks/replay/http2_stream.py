@@ -18,6 +18,7 @@ import pycurl
 import xxhash
 
 from tasks.replay.records import Slots
+from tasks.replay.server_timing import Reader
 from tasks.replay.target_url import Endpoint
 
 if TYPE_CHECKING:
@@ -74,7 +75,10 @@ class Trust:
 class Stream:
     """`index` is the slot that it carries; `sent` whether that has left."""
 
-    __slots__ = ("_chunk", "_hasher", "_shape", "_slots", "channel", "curl", "index", "sent", "tls_seen")
+    __slots__ = (
+        *("_chunk", "_hasher", "_head", "_server_timing", "_shape", "_slots"),
+        *("channel", "curl", "index", "sent", "tls_seen"),
+    )
 
     def __init__(self, slots: Slots, endpoint: Endpoint, trust: Trust, timeout_s: float) -> None:
         self._slots = slots
@@ -87,10 +91,17 @@ class Stream:
         self.curl.stream = self
         self.curl.setopt(pycurl.PREREQFUNCTION, self._sending)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._received)
+        self._server_timing: Reader | None = None
+        self._head = b""
 
     def connect_with(self, opened: Callable[[], socket.socket | int]) -> None:
         """Where it opens a connection, it does so with a socket of ours."""
         self.curl.setopt(pycurl.OPENSOCKETFUNCTION, lambda _purpose, _address: opened())
+
+    def keep_timing(self, server_timing: Reader) -> None:
+        """Keeps what answers state of the time that they took."""
+        self._server_timing = server_timing
+        self.curl.setopt(pycurl.HEADERFUNCTION, self._told)
 
     def overhear(self) -> None:
         """Notes in `tls_seen` what TLS agrees on: libcurl says it only in its trace."""
@@ -128,6 +139,9 @@ class Stream:
         slots.done_s[index] = self._at(pycurl.TOTAL_TIME_T)
         slots.status[index] = self.curl.getinfo(pycurl.RESPONSE_CODE)
         slots.body_hash[index] = self._hasher.intdigest() if self._hasher else _hash(self._chunk or b"")
+
+        if self._server_timing is not None:
+            slots.server_s[index] = self._server_timing(self._head)
 
     @property
     def first_byte_seen(self) -> bool:
@@ -169,6 +183,9 @@ class Stream:
     def _traced(self, kind: int, text: bytes) -> None:
         if kind == pycurl.INFOTYPE_TEXT and (told := _AGREED.match(text)):
             self.tls_seen = f"{told[1].decode()} {told[2].decode()}"
+
+    def _told(self, line: bytes) -> None:
+        self._head = line if line.startswith(b"HTTP/") else self._head + line  # an interim head is forgotten
 
     def _received(self, chunk: bytes) -> None:
         if self._chunk is None:

@@ -199,7 +199,7 @@ class Campaign:
         for name, mine in measured.items():
             kept = [(self.response, mine.response), (self.service, mine.service)]
             seen = {"client": mine.response}
-            if mine.server is not None:
+            if mine.server is not None and self.options.server_timing:
                 kept.append((self.server, mine.server))
                 seen["server"] = mine.server
             for histograms, new in kept:

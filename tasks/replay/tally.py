@@ -80,7 +80,9 @@ def by_route(records: Records, targets: tuple[Target, ...], timeout_s: float) ->
     service_s = np.where(failed, timeout_s, records.done_s - records.sent_s)
     errors = failed | (records.status >= SERVER_ERROR)
     stated = ~np.isnan(records.server_s)
-    all_stated = bool((stated | errors).all())  # an edge that answers in its stead states nothing
+    all_stated = bool(
+        stated.any() and (stated | errors).all()
+    )  # an edge that answers in its stead states nothing
     server_s = np.where(stated, records.server_s, timeout_s)
     names = sorted({target.route for target in targets})
     number = {name: n for n, name in enumerate(names)}

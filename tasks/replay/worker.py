@@ -71,10 +71,11 @@ def main(folder: Path) -> None:
 def engine_of(job: Job) -> OpenLoop:
     """The one that the job needs; sessions cost a run without them nothing."""
     limits = Limits(job.connections, job.timeout_s)
+    timing = reader(job.server_timing) if job.server_timing else None
     if job.http == "2":
         trust = Trust.of(job.ca_file)
         return Http2Engine(
-            job.due_s, job.wires, job.target, job.endpoint, limits, trust, job.source_addresses
+            *(job.due_s, job.wires, job.target, job.endpoint, limits, trust, job.source_addresses, timing)
         )
     run = (
         *(job.due_s, job.wires, job.target, (job.endpoint.address, job.endpoint.port)),
@@ -82,7 +83,7 @@ def engine_of(job: Job) -> OpenLoop:
         tls_context(job.ca_file) if job.endpoint.tls else None,
         job.endpoint.server_name if job.endpoint.tls else None,
         job.source_addresses,
-        reader(job.server_timing) if job.server_timing else None,
+        timing,
     )
     return SessionEngine(job.client, job.endpoint.server_name, *run) if job.client else Engine(*run)
 

@@ -89,6 +89,7 @@ def lost(job: Job) -> Records:
         sent_s=never,
         first_byte_s=never,
         done_s=never,
+        server_s=never,
         status=np.zeros(requests, dtype=np.uint16),
         body_hash=np.zeros(requests, dtype=np.uint64),
         fault=np.full(requests, Fault.LOST, dtype=np.uint8),
