@@ -196,10 +196,11 @@ class Campaign:
     def _taken_in(self, number: int, side: str, result: RunResult) -> Iterator[RoundFigures]:
         self.answers.add(side, result.targets, result.records)
         measured = by_route(result.records, result.targets, self.options.timeout_s)
+        told = self.options.server_timing and measured[OVER_ALL].server is not None
         for name, mine in measured.items():
             kept = [(self.response, mine.response), (self.service, mine.service)]
             seen = {"client": mine.response}
-            if mine.server is not None and self.options.server_timing:
+            if told and mine.server is not None:
                 kept.append((self.server, mine.server))
                 seen["server"] = mine.server
             for histograms, new in kept:
