@@ -62,7 +62,7 @@ class Engine(OpenLoop):
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._connecting = 0
-        self._last_opened_s = 0.0
+        self._last_opened_s = self._last_lost_s = 0.0
         self._waiting: deque[int] = deque()
         self._again: deque[int] = deque()  # sent twice; they want a new connection
         self._carrier: list[Connection | None] = [None] * self._count
@@ -150,9 +150,13 @@ class Engine(OpenLoop):
             connection.abort()
 
     def _why_unsent(self, index: int) -> Fault:
-        """Connections were asked for, and from its due time on none has been opened."""
-        hung = self._connecting and self._last_opened_s < self.slots.due_s[index]
-        return Fault.CONNECT if hung else Fault.UNSENT
+        """The target let none in: from its due time on no connection has been opened though one was asked for,
+        and it was not the cap on those that are in use that kept it."""
+        due_s = self.slots.due_s[index]
+        hung = self._connecting and self._last_opened_s < due_s
+        capped = len(self._open) + self._connecting >= self._limits.connections
+        in_use = bool(self._open) or self._last_lost_s >= due_s
+        return Fault.CONNECT if hung and not (capped and in_use) else Fault.UNSENT
 
     async def _close(self) -> None:
         for task in self._opening:
@@ -212,6 +216,7 @@ class Engine(OpenLoop):
     def lost(self, connection: Connection) -> None:
         """A connection is gone."""
         self._open.discard(connection)
+        self._last_lost_s = _clock()
         if connection in self._idle:
             self._idle.remove(connection)
         if (self._waiting or self._again) and not self._over.is_set():
