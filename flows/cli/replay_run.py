@@ -12,7 +12,7 @@ from flows.cli.answers import summary
 from flows.cli.exits import Exit, print_json
 from flows.cli.replay_connecting import Connecting, options_of
 from flows.cli.replay_spread import ALONE, Spreading, run_plan_of
-from flows.cli.terminal import progress_bar
+from flows.cli.replay_view import replay_view
 from inventory.errors import BadInput
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def replay_run(
 
     if sum((rate is not None, speed is not None, bool(ramp))) != 1:
         raise BadInput("give either --rate RPS, --speed FACTOR or --ramp FROM:TO")
-    with progress_bar(f"replaying {capture.name}") as told:
+    with replay_view(f"replaying {capture.name}") as told:
         result = replay_capture(
             capture,
             target,

@@ -6,7 +6,7 @@ Files in `out_dir`: `comparison.json`, and `differences.diff` for people.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from inventory.errors import BadInput
 from tasks.replay.asking import asker
 from tasks.replay.capture import Capture, Target, read_capture
 from tasks.replay.comparison import Rules, compare
-from tasks.replay.generate import Progress
 from tasks.replay.selection import Selection
 from tasks.replay.target_url import Endpoint, endpoint_of, probe
 from tasks.replay.worker import tls_context
@@ -33,7 +32,7 @@ def compare_sides(
     rules: Rules,
     *,
     requests: int,
-    on_progress: Progress,
+    on_progress: Callable[[int, int], None],  # (requests compared, requests in all)
     allow: Sequence[str] = (),
     max_bad: int = 0,
     selection: Selection | None = None,
@@ -60,7 +59,7 @@ def compare_capture(
     out_dir: Path,
     rules: Rules,
     requests: int,
-    on_progress: Progress,
+    on_progress: Callable[[int, int], None],  # (requests compared, requests in all)
 ) -> dict[str, Any]:
     """The same of a capture that was read, `sides` being source and target. Raises HostUnreachable."""
     for side in sides:

@@ -7,17 +7,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from tasks.drivers.errors import CommandFailed
 from tasks.replay.figures import Course
+from tasks.replay.glance import Glance, Progress
 from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job
 from tasks.replay.records import Records
 
 STOP_WITHIN_S = 15.0
-
-Progress = Callable[[int, int], None]  # (requests finished, requests planned)
 
 
 def generated(job: Job, on_progress: Progress) -> tuple[Records, Course]:
@@ -50,7 +48,7 @@ def _generate(folder: Path, planned: int, on_progress: Progress) -> None:
     with worker.stdout as progress:
         try:
             for line in progress:
-                on_progress(int(line), planned)
+                on_progress(Glance.read(line))
             code = worker.wait()
         except BaseException as stop:
             code = _stopped(worker)
@@ -60,7 +58,7 @@ def _generate(folder: Path, planned: int, on_progress: Progress) -> None:
     if code != 0:
         last = errors.read_text(errors="replace").strip().splitlines()[-3:]
         raise CommandFailed("replay generator", f"ended with {code}: {' | '.join(last) or 'no message'}")
-    on_progress(planned, planned)
+    on_progress(Glance(planned, planned))
 
 
 def _stopped(worker: subprocess.Popen[str]) -> int:

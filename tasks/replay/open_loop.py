@@ -43,6 +43,11 @@ class OpenLoop(ABC):
         self._oldest = 0
         self._over: asyncio.Event = asyncio.Event()
 
+    @property
+    def due_count(self) -> int:
+        """How many requests have been due so far."""
+        return self._next
+
     async def run(self, lead_s: float) -> None:
         """Fires the schedule, `lead_s` from now on, and waits for the last answer or its time-out."""
         self._loop = asyncio.get_running_loop()

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from inventory.models.site import Replay
 from tasks.replay.bodies import Answers
 from tasks.replay.capture import Capture, read_capture
-from tasks.replay.generate import Progress
+from tasks.replay.glance import Glance, Progress
 from tasks.replay.histogram import Histogram
 from tasks.replay.plan import Plan, at_rate
 from tasks.replay.routes import OTHER, OVER_ALL
@@ -47,8 +47,8 @@ class Runner(Protocol):
         """Makes one run."""
 
 
-def _silent(number: int, side: str, done: int, planned: int) -> None:
-    del number, side, done, planned
+def _silent(number: int, side: str, glance: Glance) -> None:
+    del number, side, glance
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,7 @@ class Campaign:
     """All rounds of a comparison, and what they add up to so far.
 
     `endpoints` has `source` and `target`; `requests` a run, at `rate_rps`, `planned` rounds.
-    `on_progress(round, side, requests finished, requests planned)` is called twice a second, for the warm-up
-    with round 0; what it raises
+    `on_progress(round, side, glance)` is called twice a second, for the warm-up with round 0; what it raises
     ends the run at once, KeyboardInterrupt from another thread's wish included.
     """
 
@@ -104,7 +103,7 @@ class Campaign:
     seed: int
     options: Options = field(default_factory=Options)
     runner: Runner = run
-    on_progress: Callable[[int, str, int, int], None] = _silent
+    on_progress: Callable[[int, str, Glance], None] = _silent
     pairs: list[Pair] = field(default_factory=list)
     answers: Answers = field(default_factory=Answers)
     response: dict[str, dict[str, Histogram]] = field(default_factory=lambda: {side: {} for side in SIDES})

@@ -10,7 +10,8 @@ from typing import Any
 from inventory.errors import BadInput
 from tasks.replay.capture import Target, read_capture
 from tasks.replay.figures import reasons_invalid, result_of
-from tasks.replay.generate import Progress, generated
+from tasks.replay.generate import generated
+from tasks.replay.glance import Glance, Progress
 from tasks.replay.job import HTTP_VERSIONS, Job, wires_of
 from tasks.replay.plan import Plan, as_captured, at_rate, poisson, ramp
 from tasks.replay.reach import check_reach
@@ -64,8 +65,8 @@ class RunResult:
 RunPlan = Callable[[Plan, Endpoint, Path, Options, dict[str, Any], Progress], RunResult]
 
 
-def _silent(done: int, planned: int) -> None:
-    del done, planned
+def _silent(glance: Glance) -> None:
+    del glance
 
 
 def replay_run(

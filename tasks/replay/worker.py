@@ -21,6 +21,7 @@ import uvloop
 
 from tasks.replay.engine import Engine, Limits
 from tasks.replay.figures import INTERRUPTED, Course
+from tasks.replay.glance import Lookout
 from tasks.replay.http2_engine import Http2Engine
 from tasks.replay.http2_stream import Trust
 from tasks.replay.job import COURSE_FILE, RECORDS_FILE, Job
@@ -104,9 +105,10 @@ async def _supervised(engine: OpenLoop, starts_at: float) -> None:
 
 
 async def _tell(engine: OpenLoop) -> None:
+    lookout = Lookout(engine)
     while True:
         await asyncio.sleep(PROGRESS_EVERY_S)
-        sys.stdout.write(f"{engine.finished_count}\n")
+        sys.stdout.write(f"{lookout.glance().line()}\n")
         sys.stdout.flush()
 
 

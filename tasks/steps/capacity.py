@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from tasks.replay.capture import Capture, read_capture
 from tasks.replay.plan import at_rate
 from tasks.replay.run import Options, RunResult, run
 from tasks.replay.target_url import Endpoint, endpoint_of
+from tasks.steps.load_progress import tell
 from tasks.steps.load_watch import SOURCE, LoadWatch
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import Workplace, current
@@ -109,10 +111,8 @@ def _load(
     folder: Path = place.state / "capacity" / what
     plan = at_rate(capture, rate, duration_s=seconds)
 
-    def told(done: int, planned: int) -> None:
-        place.progress.step(f"{what}, {rate:.0f} requests/s", done, planned)
-
-    result = run(plan, endpoint, folder, options, on_progress=told)
+    said = partial(tell, place, f"{what}, {rate:.0f} requests/s")
+    result = run(plan, endpoint, folder, options, on_progress=said)
     if result.interrupted:
         raise KeyboardInterrupt
     return result

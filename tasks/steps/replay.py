@@ -13,8 +13,10 @@ from inventory.models.verdict import Verdict
 from tasks.gates.latency_campaign import judged_campaign
 from tasks.gates.pilot import judge_pilot
 from tasks.gates.rounds_file import Round
+from tasks.replay.glance import Glance
 from tasks.replay.rounds import campaign_of
 from tasks.steps.answers import compare_answers
+from tasks.steps.load_progress import tell
 from tasks.steps.stage import HALTED, Draft, Halt
 from tasks.steps.workplace import current
 
@@ -38,9 +40,9 @@ def replay_rounds(draft: Draft) -> None:
         slo_ms=place.site.latency.ceiling_ms,
     )
 
-    def told(number: int, side: str, done: int, planned: int) -> None:
+    def told(number: int, side: str, glance: Glance) -> None:
         what = f"round {number} of at most {rules.rounds}" if number else "warm-up"
-        place.progress.step(f"{what}, {side}", done, planned)
+        tell(place, f"{what}, {side}", glance)
 
     campaign.on_progress = told
     if rules.pilot_rounds:
@@ -71,8 +73,8 @@ def _piloted(draft: Draft, source: str) -> int:
         slo_ms=place.site.latency.ceiling_ms,
     )
 
-    def told(number: int, side: str, done: int, planned: int) -> None:
-        place.progress.step(f"pilot {number} of {rules.rounds}, {side} half", done, planned)
+    def told(number: int, side: str, glance: Glance) -> None:
+        tell(place, f"pilot {number} of {rules.rounds}, {side} half", glance)
 
     campaign.on_progress = told
     rounds = [Round(**figures.__dict__) for pair in campaign.run_pairs() for figures in pair.figures]

@@ -17,6 +17,7 @@ import xxhash
 
 from inventory.errors import BadInput
 from tasks.drivers.errors import CommandFailed, HostUnreachable
+from tasks.replay.glance import Glance
 from tasks.replay.records import Records
 from tasks.replay.run import Options, RunResult, replay_run
 from tasks.replay.selection import Selection
@@ -250,7 +251,7 @@ def test_a_generator_that_is_killed_is_an_outside_error(
 ) -> None:
     _, url = start_server()
 
-    def kill_child(done: int, planned: int) -> None:
+    def kill_child(glance: Glance) -> None:
         for child in Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split():
             if b"tasks.replay.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
                 os.kill(int(child), signal.SIGKILL)

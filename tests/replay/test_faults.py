@@ -16,6 +16,7 @@ import xxhash
 
 from tasks.replay.asking import asker
 from tasks.replay.capture import Target
+from tasks.replay.glance import Glance
 from tasks.replay.run import Options, RunResult, replay_run
 from tasks.replay.selection import Selection
 from tasks.replay.target_url import endpoint_of
@@ -132,7 +133,7 @@ def test_a_gigabyte_is_hashed_and_not_held(rude: str, capture: Write, tmp_path: 
     mine_kib = resident_kib("self")  # a child begins with all that its parent holds
     peak_kib = 0
 
-    def watch(done: int, planned: int) -> None:
+    def watch(glance: Glance) -> None:
         nonlocal peak_kib
         for child in Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split():
             peak_kib = max(peak_kib, resident_kib(child))

@@ -15,6 +15,7 @@ from pathlib import Path
 import uvloop
 
 from tasks.replay.engine import Limits
+from tasks.replay.glance import Glance
 from tasks.replay.http2_engine import Http2Engine
 from tasks.replay.http2_stream import Trust
 from tasks.replay.records import Fault
@@ -35,8 +36,8 @@ class At:
     def __init__(self, done: int, act: Callable[[], None]) -> None:
         self._done, self._thread = done, threading.Thread(target=act)
 
-    def __call__(self, done: int, planned: int) -> None:
-        if done >= self._done and self._thread.ident is None:
+    def __call__(self, glance: Glance) -> None:
+        if glance.finished >= self._done and self._thread.ident is None:
             self._thread.start()
 
     def join(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tasks.replay.capture import read_capture
 from tasks.replay.plan import Plan
+from tasks.replay.glance import Glance
 from tasks.replay.rounds import ATTEMPTS, Campaign
 from tasks.replay.run import Options, RunResult, run
 from tasks.replay.target_url import Endpoint, endpoint_of
@@ -124,7 +125,7 @@ def test_an_interrupted_run_ends_the_rounds(campaign: Campaign) -> None:
     """Also when the wish comes from another thread, by the progress."""
     told: list[tuple[int, str]] = []
 
-    def stop(number: int, side: str, done: int, planned: int) -> None:
+    def stop(number: int, side: str, glance: Glance) -> None:
         told.append((number, side))
         raise KeyboardInterrupt
 

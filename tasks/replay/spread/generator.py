@@ -22,6 +22,7 @@ from inventory.errors import BadInput
 from tasks.drivers.errors import OutsideError
 from tasks.replay.figures import Course
 from tasks.replay.generate import generated
+from tasks.replay.glance import Glance
 from tasks.replay.reach import check_reach
 from tasks.replay.records import Records
 from tasks.replay.spread.clock import ROUND_TRIPS, RoundTrip
@@ -54,15 +55,15 @@ class ShardResult:
 @dataclass
 class _Running:
     asked_s: float
-    finished: int = 0
+    seen: Glance | None = None
     stop: str = ""
 
-    def told(self, done: int, planned: int) -> None:
+    def told(self, glance: Glance) -> None:
         """Progress of the generator, twice a second."""
-        self.finished = done
+        self.seen = glance
         if not self.stop and time.monotonic() - self.asked_s > FORSAKEN_AFTER_S:
             self.stop = f"nobody asked about it for {FORSAKEN_AFTER_S:g} s"
-        if self.stop and done < planned:
+        if self.stop and glance.finished < glance.planned:
             raise KeyboardInterrupt
 
 
@@ -110,14 +111,14 @@ def run_shard(shard: Shard, run: str, starts_at: float) -> ShardResult | str:
     return ShardResult(course, tally_of(records, shard.targets, course.timeout_s), records)
 
 
-def look(run: str, stop: str) -> int:
-    """How many requests of the run this worker has finished. With a reason in `stop` it ends."""
+def look(run: str, stop: str) -> Glance | None:
+    """How far this worker is with the run; None: it has not begun. With a reason in `stop` it ends."""
     running = _running.get(run)
     if running is None:
-        return 0
+        return None
     running.asked_s = time.monotonic()
     running.stop = running.stop or stop
-    return running.finished
+    return running.seen
 
 
 @cache

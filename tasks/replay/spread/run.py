@@ -18,7 +18,7 @@ from distributed import Client
 from inventory.errors import BadInput
 from tasks.drivers.errors import HostUnreachable
 from tasks.replay.figures import INTERRUPTED, result_of
-from tasks.replay.generate import Progress
+from tasks.replay.glance import Progress
 from tasks.replay.plan import Plan
 from tasks.replay.result_files import write
 from tasks.replay.run import Options, RunResult, check_options, job_of, of_the_run

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from distributed import Client, Future
 
 from tasks.replay.figures import INTERRUPTED
-from tasks.replay.generate import Progress
+from tasks.replay.glance import Glance, Progress, together
 from tasks.replay.job import Job
 from tasks.replay.spread.crew import Generator, failure_of, workers_of
 from tasks.replay.spread.generator import ShardResult, look
@@ -30,7 +30,10 @@ class Part:
     future: Future[ShardResult | str]
     result: ShardResult | None = None
     lost: str = ""
-    finished: int = field(default=0)
+    seen: Glance = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seen = Glance(0, len(self.job.due_s))
 
     @property
     def over(self) -> bool:
@@ -45,7 +48,6 @@ async def watched(
 
     A lost generator, and `stop`, end the others with what they have measured.
     """
-    planned = sum(len(part.job.due_s) for part in parts)
     because = ""
     while waiting := [part for part in parts if not part.over]:
         await asyncio.sleep(LOOK_EVERY_S)
@@ -62,7 +64,7 @@ async def watched(
         elif any(part.lost for part in parts):
             because = because or FELLOW_LOST
         await asyncio.gather(*(_look(client, part, run, because) for part in parts if not part.over))
-        on_progress(sum(part.finished for part in parts), planned)
+        on_progress(together([part.seen for part in parts]))
 
 
 async def _settle(part: Part, is_here: bool, overdue: bool) -> None:
@@ -85,7 +87,7 @@ async def _take(part: Part) -> None:
     if isinstance(answer, str):
         part.lost = f"failed: {answer}"
     else:
-        part.result, part.finished = answer, len(part.job.due_s)
+        part.result, part.seen = answer, Glance(len(part.job.due_s), len(part.job.due_s))
 
 
 async def _look(client: Client, part: Part, run: str, because: str) -> None:
@@ -95,4 +97,4 @@ async def _look(client: Client, part: Part, run: str, because: str) -> None:
     except OSError as error:  # a time-out is one, and says nothing
         part.lost = f"lost: it does not answer ({str(error) or f'in {LOOK_WITHIN_S:g} s'})"
         return
-    part.finished = max(part.finished, answers[address])
+    part.seen = answers[address] or part.seen

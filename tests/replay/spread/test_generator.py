@@ -16,6 +16,7 @@ from tasks.replay.capture import Target
 from tasks.replay.job import wire_of
 from tasks.replay.records import Fault
 from tasks.replay.spread import generator
+from tasks.replay.glance import Glance
 from tasks.replay.spread.generator import ShardResult, look, ready, run_shard
 from tasks.replay.spread.shards import Shard, without_requests
 from tasks.replay.target_url import endpoint_of
@@ -73,11 +74,11 @@ def test_a_forsaken_generator_stops(start_server: Start, monkeypatch: pytest.Mon
 
 def test_it_says_how_far_it_is_and_stops_when_told(start_server: Start) -> None:
     _, url = start_server()
-    seen: list[int] = []
+    seen: list[Glance | None] = []
 
     def ask() -> None:
         until = time.monotonic() + 20
-        while not (seen and seen[-1]) and time.monotonic() < until:
+        while not (seen and seen[-1] and seen[-1].finished) and time.monotonic() < until:
             time.sleep(0.2)
             seen.append(look("d", ""))
         look("d", "another generator was lost")
@@ -86,9 +87,10 @@ def test_it_says_how_far_it_is_and_stops_when_told(start_server: Start) -> None:
     asking.start()
     result = done(run_shard(shard(url, 3000), "d", time.time() + 1.5))
     asking.join()
-    assert 0 < seen[-1] < 3000
+    assert seen[-1] is not None
+    assert (0 < seen[-1].finished < 3000, seen[-1].planned) == (True, 3000)
     assert result.course.stopped_because == "another generator was lost"
-    assert look("d", "") == 0  # it is over
+    assert look("d", "") is None  # it is over
 
 
 def test_what_keeps_a_worker_from_taking_part_is_told(start_server: Start) -> None:

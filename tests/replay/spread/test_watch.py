@@ -11,6 +11,7 @@ import pytest
 from distributed import Client, Future
 
 from tasks.replay.figures import Course
+from tasks.replay.glance import Glance
 from tasks.replay.spread import watch
 from tasks.replay.spread.clock import Offset
 from tasks.replay.spread.crew import Generator
@@ -65,14 +66,14 @@ class Cluster:
             raise self.broken
         return {"workers": {address: {"resources": {"generator": 1}} for address in self.workers}}
 
-    async def run(self, function: Any, run: str, because: str, workers: list[str]) -> dict[str, int]:
+    async def run(self, function: Any, run: str, because: str, workers: list[str]) -> dict[str, Glance | None]:
         [address] = workers
         if address in self.silent:
             await asyncio.sleep(3600)
         if because:
             self.told[address] = because
             self.tasks[address].status = "finished"
-        return {address: 2}
+        return {address: Glance(2, 4)}
 
 
 @pytest.fixture(autouse=True)
@@ -89,15 +90,18 @@ def ended(cluster: Cluster, *, stopped: bool = False, ends_at: float | None = No
         for address, each in zip((HERE, AWAY), jobs, strict=True)
     ]
 
+    seen: list[Glance] = []
+
     async def run() -> None:
         stop = asyncio.Event()
         if stopped:
             stop.set()
         at = time.time() + 60 if ends_at is None else ends_at
-        told = watched(cast(Client, cluster), parts, "run", at, stop, lambda done, planned: None)
+        told = watched(cast(Client, cluster), parts, "run", at, stop, seen.append)
         await asyncio.wait_for(told, 5)
 
     asyncio.run(run())
+    assert all(each.planned == 8 for each in seen)
     assert all((part.result is None) == bool(part.lost) for part in parts)
     return {part.generator.address: part.lost for part in parts}
 
