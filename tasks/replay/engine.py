@@ -150,8 +150,8 @@ class Engine(OpenLoop):
             connection.abort()
 
     def _why_unsent(self, index: int) -> Fault:
-        """The target let none in: from its due time on no connection has been opened though one was asked for,
-        and it was not the cap on those that are in use that kept it."""
+        """The target let none in: from its due time on no connection has been opened though one was asked
+        for, and it was not the cap on those that are in use that kept it."""
         due_s = self.slots.due_s[index]
         hung = self._connecting and self._last_opened_s < due_s
         capped = len(self._open) + self._connecting >= self._limits.connections

@@ -84,9 +84,7 @@ def test_in_words() -> None:
     )
 
 
-def test_a_real_run_is_looked_at_twice_a_second(
-    start_server: Start, capture: Write, tmp_path: Path
-) -> None:
+def test_a_real_run_is_looked_at_twice_a_second(start_server: Start, capture: Write, tmp_path: Path) -> None:
     _, url = start_server("a", "0.2")
     seen: list[Glance] = []
     options = Options(connections=100, timeout_s=5)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tasks.replay.capture import read_capture
-from tasks.replay.plan import Plan
 from tasks.replay.glance import Glance
+from tasks.replay.plan import Plan
 from tasks.replay.rounds import ATTEMPTS, Campaign
 from tasks.replay.run import Options, RunResult, run
 from tasks.replay.target_url import Endpoint, endpoint_of

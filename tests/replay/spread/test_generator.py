@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from tasks.replay.capture import Target
+from tasks.replay.glance import Glance
 from tasks.replay.job import wire_of
 from tasks.replay.records import Fault
 from tasks.replay.spread import generator
-from tasks.replay.glance import Glance
 from tasks.replay.spread.generator import ShardResult, look, ready, run_shard
 from tasks.replay.spread.shards import Shard, without_requests
 from tasks.replay.target_url import endpoint_of

@@ -66,7 +66,9 @@ class Cluster:
             raise self.broken
         return {"workers": {address: {"resources": {"generator": 1}} for address in self.workers}}
 
-    async def run(self, function: Any, run: str, because: str, workers: list[str]) -> dict[str, Glance | None]:
+    async def run(
+        self, function: Any, run: str, because: str, workers: list[str]
+    ) -> dict[str, Glance | None]:
         [address] = workers
         if address in self.silent:
             await asyncio.sleep(3600)
