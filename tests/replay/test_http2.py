@@ -182,7 +182,8 @@ def test_source_addresses_take_turns(tmp_path: Path, capture: Write, start_serve
 def test_a_stopped_server_is_not_omitted(tmp_path: Path, capture: Write) -> None:
     """As for HTTP/1.1: 1,000 rps for 8 s, stopped for one of them, so p99 is 920 ms.
 
-    And some 20 ms more: a thousand streams are open when the server goes on, and it answers them at its pace.
+    And up to a tenth of a second more: a thousand streams are open when the server goes on, and the answers
+    of ten connections are read in any order, at some 80 us each.
     """
     with gateway(tmp_path) as running:
 
@@ -200,6 +201,6 @@ def test_a_stopped_server_is_not_omitted(tmp_path: Path, capture: Write) -> None
         )
         stopping.join()
     assert run.result["done"] == 8000
-    assert 900 < run.result["response_ms"]["p99"] < 990
+    assert 900 < run.result["response_ms"]["p99"] < 1100
     assert run.result["service_ms"]["p50"] < 50
     assert np.diff(run.records.due_s) == pytest.approx(np.full(7999, 0.001), abs=1e-6)

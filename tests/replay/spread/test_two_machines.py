@@ -168,7 +168,7 @@ def test_a_lost_worker_voids_the_run(cluster: Cluster, asked: list[object], tmp_
     assert not result["valid"]
     assert not result["interrupted"]
     assert "lost: its worker has left the scheduler" in result["reasons"][0]
-    assert all("another generator was lost" in reason for reason in result["reasons"][1:])
+    assert sum("another generator was lost" in reason for reason in result["reasons"][1:]) == 4
     assert result["faults"]["lost"] == 800
     assert result["done"] + result["errors"] + result["unsent"] == 4000
     assert result["done"] > 0
