@@ -29,7 +29,19 @@ from tasks.steps.finalize import soaked
 from tasks.steps.status import done_before
 from tasks.steps.workplace import opened
 
-EXIT = (survey, plan, prepare, network, move, replay, capacity, gate, approve, cutover, finalize)
+EXIT: tuple[Any, ...] = (
+    survey,
+    plan,
+    prepare,
+    network,
+    move,
+    replay,
+    capacity,
+    gate,
+    approve,
+    cutover,
+    finalize,
+)
 _BESIDE = (provision, rollback, unprepare, etcd, upgrade)
 FLOWS: dict[str, Any] = {each.name: each for each in (*EXIT, *_BESIDE)}
 _UNTIL_PREPARED = (survey, plan, provision, prepare)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +10,10 @@ from flows.cli.exits import Exit, print_json
 from flows.cli.running import Running
 from flows.cli.terminal import Terminal
 from flows.rehearsing import bring_up, take_down
+from inventory.models.command import Command
 from rehearsal import site
 from rehearsal.matrix.fault import Fault
-from rehearsal.matrix.page import render
+from rehearsal.matrix.kept import read, write
 from rehearsal.matrix.registry import all_faults, faults_named
 from rehearsal.matrix.result import Matrix
 from rehearsal.matrix.run import heal, healthy_runs, try_fault, where_of
@@ -23,29 +23,45 @@ from tasks.networks.probe import probing
 from tasks.networks.probe_image import probe_image
 from tasks.steps.workplace import Workplace
 
+CONTAINERS = "containers"
+
 
 def fault_matrix(
-    out: Path, *, names: Sequence[str], runs: int, ready_parts: Path | None, as_json: bool
+    out: Path,
+    *,
+    names: Sequence[str],
+    runs: int,
+    beside: Sequence[Path],
+    ready_parts: Path | None,
+    as_json: bool,
 ) -> int:
-    """Run it on the site that is up, or on one of its own. Returns the exit code."""
+    """Run it on the site that is up, or on one of its own. Returns the exit code.
+
+    `beside` are documents of other runs, which the page shows as well. Raises BadInput where one is none.
+    """
     faults = faults_named(names)
+    others = [read(file) for file in beside]
     terminal = Terminal()
     with _site_file(out, ready_parts) as file, Running(file, terminal=terminal) as running:
         running.whole_exit(resume=True, until="network")
-        matrix = _measure(running.place, faults, runs, terminal)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "fault-matrix.json").write_text(matrix.model_dump_json(indent=1, by_alias=True) + "\n")
-    (out / "fault-matrix.md").write_text(render(matrix))
+        matrix = try_faults(running.place, CONTAINERS, faults, runs, terminal)
+    page = write(matrix, out, others)
     if as_json:
         print_json(matrix.model_dump(mode="json", by_alias=True))
-    terminal.say(str(out / "fault-matrix.md"))
+    terminal.say(str(page))
     return Exit.DONE if matrix.good else Exit.NOT_A_PASS
 
 
-def _measure(place: Workplace, faults: Sequence[Fault], runs: int, terminal: Terminal) -> Matrix:
+def try_faults(
+    place: Workplace, made_of: str, faults: Sequence[Fault], runs: int, terminal: Terminal
+) -> Matrix:
+    """Each fault on the site whose network stands, then healthy runs; `made_of` says what its nodes are.
+
+    Raises OutsideError where the site does not heal.
+    """
     site, kube = place.site, place.drivers.target_kube()
     nodes = [node.name for node in site.target.nodes]
-    matrix = Matrix(measured_at=f"{place.clock.now():%Y-%m-%d}", site=_words(place))
+    matrix = Matrix(measured_at=f"{place.clock.now():%Y-%m-%d}", site=_words(place, made_of))
     reference = probe_image(site.target.cluster.programs).reference
     with probing(kube, place.clock, nodes, reference) as probes:
         context = DataPlane(site, place.drivers.hosts(), kube, probes.pods, place.clock, probes.nodes)
@@ -69,11 +85,12 @@ def _measure(place: Workplace, faults: Sequence[Fault], runs: int, terminal: Ter
     return matrix
 
 
-def _words(place: Workplace) -> str:
-    cluster, nodes = place.site.target.cluster, len(place.site.target.nodes)
-    kernel = platform.release().partition("-")[0]
+def _words(place: Workplace, made_of: str) -> str:
+    cluster, nodes = place.site.target.cluster, place.site.target.nodes
+    release = place.drivers.hosts()[nodes[-1].name].check(Command.of("uname", "-r"))
+    kernel = release.strip().partition("-")[0]
     return (
-        f"a rehearsal site, its {nodes} nodes containers (Linux {kernel}, network {cluster.network.kind}, "
+        f"a rehearsal site of {len(nodes)} {made_of} (Linux {kernel}, network {cluster.network.kind}, "
         f"kube-proxy {cluster.kube_proxy.mode})"
     )
 

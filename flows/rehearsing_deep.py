@@ -1,4 +1,4 @@
-"""What `safe-harbor rehearse --deep` does: machines made, admitted, prepared, rebooted, removed."""
+"""What `safe-harbor rehearse --deep` does: machines made, admitted, prepared, joined, rebooted, removed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from pathlib import Path
 from flows.cli.exits import Exit, NotAPass, print_json
 from flows.cli.running import Running
 from flows.cli.terminal import Terminal
+from flows.fault_matrix import try_faults
 from flows.rehearsing import forget_last
 from inventory.models.stage import StageResult
 from inventory.models.verdict import Verdict
-from rehearsal import deep, teardown
+from rehearsal import deep, kvm_host, teardown
+from rehearsal.matrix.kept import write
+from rehearsal.matrix.registry import all_faults
 from tasks.steps.stage import write_result
+
+_HEALTHY_RUNS = 2  # an emulated one takes minutes
 
 
 def rehearse_deep(out: Path, *, keep: bool, ready_parts: Path | None, as_json: bool) -> int:
@@ -28,7 +33,7 @@ def rehearse_deep(out: Path, *, keep: bool, ready_parts: Path | None, as_json: b
     try:
         with Running(up.site_file, terminal=terminal) as run:
             try:
-                _stages(run, results, keep=keep)
+                _stages(run, results, out, keep=keep)
             except NotAPass as refusal:
                 results += [refusal.result] if refusal.result is not None else []
                 terminal.say(str(refusal))
@@ -49,20 +54,33 @@ def rehearse_deep(out: Path, *, keep: bool, ready_parts: Path | None, as_json: b
     return code
 
 
-def _stages(run: Running, results: list[StageResult], *, keep: bool) -> None:
+def _stages(run: Running, results: list[StageResult], out: Path, *, keep: bool) -> None:
     place = run.place
     results.append(run.stage("provision"))
     again = run.stage("provision")
     _require_unchanged("provision, again", again, results)
     results.append(run.stage("prepare"))
+    results.append(run.stage("network", beside_source=False))
     rebooted = deep.reboot(place.drivers.hosts(), run.terminal)
     write_result(place.state, rebooted)
     run.terminal.stage_ended(rebooted)
     results.append(rebooted)
     _require_unchanged("prepare, after the reboot", run.stage("prepare"), results)
+    again = run.stage("network", beside_source=False)
+    _require_unchanged("network, after the reboot", again, results)
+    _faults_of_own_kernels(run, out)
     if not keep:
         removed = run.stage("provision", destroy=True)
         results.append(removed.model_copy(update={"name": "provision, removed"}))
+
+
+def _faults_of_own_kernels(run: Running, out: Path) -> None:
+    """Those faults of the matrix that a container cannot have. Raises NotAPass where one is not found."""
+    faults = [fault for fault in all_faults() if fault.needs]
+    matrix = try_faults(run.place, f"{kvm_host.accelerator()} machines", faults, _HEALTHY_RUNS, run.terminal)
+    page = write(matrix, out)
+    if not matrix.good:
+        raise NotAPass(f"{page}: a fault was not found by exactly its check, or a healthy run alarmed")
 
 
 def _require_unchanged(name: str, result: StageResult, results: list[StageResult]) -> None:

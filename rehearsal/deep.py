@@ -2,7 +2,7 @@
 
 It has no AWS side: what needs a source (network's comparison, move, replay, cutover) is rehearsed with
 containers. It shows what containers cannot: machines made through libvirt, kernels of their own admitted,
-tuned, rebooted and found as they were.
+tuned, with WireGuard between them, rebooted and found as they were.
 """
 
 from __future__ import annotations
@@ -135,6 +135,9 @@ def _write_site_file(mine: Plan, programs: Path, image: Path, out: Path) -> Path
     accelerator = kvm_host.accelerator()
     content = declaration(mine, programs, out)
     content["target"]["kvm"] = _machines(mine, image, accelerator)
+    content["target"]["cluster"]["network"] = {
+        "kind": "flannel_wireguard"
+    }  # containers' kernel has none here
     content["waivers"] = _waivers(content["waivers"][0]) if accelerator == "qemu" else []
     file = mine.site / "site.yaml"
     write_private(file, yaml.safe_dump(content, sort_keys=False).encode())

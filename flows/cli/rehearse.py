@@ -57,8 +57,9 @@ def rehearse(
     fault
         `gate` makes the target slower than the margin; `cutover` kills the target's edge at 50 %.
     deep
-        Make the Oslo nodes as QEMU machines on two simulated KVM hosts, admit and prepare them, reboot them,
-        look again, and remove them. It has no AWS side, so nothing moves.
+        Make the Oslo nodes as QEMU machines on two simulated KVM hosts, admit and prepare them, raise an
+        encrypted network and prove it, reboot them, look again, and remove them. It has no AWS side, so
+        nothing moves.
     keep
         Leave the site up and print how to reach each part of it.
     json
@@ -120,6 +121,7 @@ def matrix(
     out: Path = Path("build/matrix"),
     fault: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     runs: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 20,
+    beside: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
     parts: Parts = None,
     json: bool = False,
 ) -> int:
@@ -135,7 +137,9 @@ def matrix(
         Only these faults; all where none is named.
     runs
         How often every check runs on the healthy site, where none may alarm.
+    beside
+        fault-matrix.json of another run, as of a deep rehearsal: its faults stand on the page as well.
     """
     from flows.fault_matrix import fault_matrix
 
-    return fault_matrix(out.resolve(), names=fault, runs=runs, ready_parts=parts, as_json=json)
+    return fault_matrix(out.resolve(), names=fault, runs=runs, beside=beside, ready_parts=parts, as_json=json)

@@ -9,9 +9,9 @@ from rehearsal.matrix.result import HealthyRun, Matrix, Row
 
 _HEAD = """# Fault matrix: what goes wrong in a data plane, and which check says so
 
-Written from a measured run (`safe-harbor rehearse matrix`). Each fault is put into one node of a site (or
-into its cluster), every check of the data plane runs, the fault is undone, and the checks that failed run
-until they pass again. Measured {measured_at} on {site}.
+Written from measured runs (`safe-harbor rehearse matrix`, and `rehearse --deep` for what takes a kernel of
+its own). Each fault is put into one node of a site (or into its cluster), every check of the data plane runs,
+the fault is undone, and the checks that failed run until they pass again.
 
 **{found} of {tried} faults found** by exactly the check that must name the cause. Of the checks that fail
 together, those that look nearest to the cause name it: a setting before the state of links and rules, that
@@ -20,23 +20,23 @@ follow from it.
 """
 
 
-def render(matrix: Matrix) -> str:
-    """The whole page."""
-    found = sum(row.found for row in matrix.rows)
-    parts = [
-        _HEAD.format(measured_at=matrix.measured_at, site=matrix.site, found=found, tried=len(matrix.rows)),
-        _faults(matrix.rows),
-        _grid(matrix.rows),
-        _healthy(matrix.healthy),
-        _untried(matrix.untried),
-    ]
-    return "\n".join(part for part in parts if part)
+def render(matrices: Sequence[Matrix]) -> str:
+    """The whole page: one part a run. A fault that one run could not try may stand in another."""
+    rows = [row for matrix in matrices for row in matrix.rows]
+    tried = {row.fault for row in rows}
+    untried = {name: why for matrix in matrices for name, why in matrix.untried.items() if name not in tried}
+    parts = [_HEAD.format(found=sum(row.found for row in rows), tried=len(rows))]
+    for matrix in matrices:
+        parts += [_faults(matrix), _grid(matrix.rows), _healthy(matrix.healthy)]
+    return "\n".join(part for part in [*parts, _untried(untried)] if part)
 
 
-def _faults(rows: Sequence[Row]) -> str:
+def _faults(matrix: Matrix) -> str:
+    rows = matrix.rows
     lines = [
-        "## Faults",
-        "`s`: all checks under the fault, from the first to the last; `well`: from the undo until all pass.",
+        f"## On {matrix.site}",
+        f"Measured {matrix.measured_at}. `s`: all checks under the fault, from the first to the last; "
+        "`well`: from the undo until all pass.",
         "",
         "| fault | what is done | named by | found | s | well |",
         "|---|---|---|---|---|---|",
@@ -55,7 +55,7 @@ def _faults(rows: Sequence[Row]) -> str:
 def _grid(rows: Sequence[Row]) -> str:
     codes = sorted({code for row in rows for code in (*row.failed, *row.unseen)})
     lines = [
-        "## Fault x check",
+        "### Fault x check",
         "**C** names the cause; f fails as well; n could not observe. One that is not here always passed.",
         "",
         "| | " + " | ".join(f"`{code}`" for code in codes) + " |",
@@ -82,7 +82,7 @@ def _healthy(runs: Sequence[HealthyRun]) -> str:
     warnings = sorted({code for run in runs for code in run.warnings})
     seconds = [run.seconds for run in runs]
     lines = [
-        "## The healthy site",
+        "### The healthy site",
         f"{len(runs)} runs of every check on the same site, untouched: {sum(r.findings for r in runs)} "
         f"findings, **{len(alarms)} false alarms**. A run took {median(seconds):.1f} s (median; "
         f"{min(seconds):.1f} to {max(seconds):.1f}).",

@@ -28,6 +28,7 @@ from tasks.facts.probe import (
 )
 
 _POLL_S = 0.5
+READY_WITHIN_S = 120.0  # an emulated node takes a minute to start four pods
 SETTLE_S = 10.0  # kube-proxy writes new rules after a second, a busy machine takes longer
 
 
@@ -102,7 +103,7 @@ def _daemon_set(app: str, reference: str, *, host_network: bool) -> dict[str, An
 
 
 def raise_probes(
-    kube: Kube, clock: Clock, nodes: Sequence[str], reference: str, *, within_s: float = 60.0
+    kube: Kube, clock: Clock, nodes: Sequence[str], reference: str, *, within_s: float = READY_WITHIN_S
 ) -> Probes:
     """Create the probe pods and wait until all are ready.
 

@@ -22,12 +22,12 @@ class ProxyAccount:
     changed: tuple[str, ...]
 
 
-def refuse_hidden_clients(site: Site, target: Kube, source: Kube) -> None:
+def refuse_hidden_clients(site: Site, target: Kube, source: Kube | None) -> None:
     """Before anything is touched: raises BadInput where `masquerade_all` would hide client addresses from a
-    NetworkPolicy of the target, or from one of the source that moves."""
+    NetworkPolicy of the target, or from one of the source (where there is one) that moves."""
     moving = [
         policy
-        for policy in source.list("networking.k8s.io/v1", "NetworkPolicy")
+        for policy in (source.list("networking.k8s.io/v1", "NetworkPolicy") if source else ())
         if policy["metadata"]["namespace"] in site.workload.namespaces
     ]
     there = target.list("networking.k8s.io/v1", "NetworkPolicy")

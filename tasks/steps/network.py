@@ -28,7 +28,7 @@ from tasks.steps.network_change import node_by_node
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import Workplace, current
 
-READY_WITHIN_S = 90.0
+READY_WITHIN_S = 180.0  # an emulated node takes more than one minute
 LOOK_EVERY_S = 0.5
 
 
@@ -45,7 +45,7 @@ def judge_policies(draft: Draft) -> None:
 
 
 @task(name="raise network", cache_policy=NO_CACHE)
-def raise_network(draft: Draft, *, dry_run: bool) -> None:
+def raise_network(draft: Draft, *, dry_run: bool, beside_source: bool = True) -> None:
     """The pod network's shared part, then every node's, then wait until the nodes are ready.
 
     Nodes whose pods are on another network are changed one by one, emptied, under a load.
@@ -53,7 +53,8 @@ def raise_network(draft: Draft, *, dry_run: bool) -> None:
     place = current()
     site, network = place.site, of_site(place.site)
     kube = place.drivers.target_kube()
-    proxy_account.refuse_hidden_clients(site, kube, place.drivers.source_kube())
+    source = place.drivers.source_kube() if beside_source else None
+    proxy_account.refuse_hidden_clients(site, kube, source)
     account = proxy_account.ensure(kube, place.clock, dry_run=dry_run)
     draft.changes += len(account.changed)
     image = probe_image.probe_image(site.target.cluster.programs)
@@ -134,10 +135,10 @@ def _leave(draft: Draft, *, dry_run: bool) -> None:
 
 
 @task(name="prove every path", cache_policy=NO_CACHE)
-def prove_every_path(draft: Draft) -> None:
+def prove_every_path(draft: Draft, *, beside_source: bool = True) -> None:
     """Every check of the data plane with probe pods on every node, then the throughput of both sides."""
     place = current()
-    site, kube, source = place.site, place.drivers.target_kube(), place.drivers.source_kube()
+    site, kube = place.site, place.drivers.target_kube()
     checks = in_group("dataplane")
     reference = probe_image.probe_image(site.target.cluster.programs).reference
     done = 0
@@ -153,22 +154,23 @@ def prove_every_path(draft: Draft) -> None:
             site, place.drivers.hosts(), kube, probes.pods, place.clock, probes.nodes, enforces
         )
         draft.add(judge(checks, context, told))
-        names = [str(node["metadata"]["name"]) for node in source.list("v1", "Node")]
-        with probing(source, place.clock, names, reference) as theirs:
-            draft.figures["data_plane"] = _measured(place, probes, theirs)
+        if beside_source:
+            draft.figures["data_plane"] = _measured_beside_source(place, probes, reference)
 
 
-def _measured(place: Workplace, ours: Probes, theirs: Probes) -> dict[str, dict[str, float]]:
+def _measured_beside_source(place: Workplace, ours: Probes, reference: str) -> dict[str, dict[str, float]]:
     source, target = place.drivers.source_kube(), place.drivers.target_kube()
-    sides = (
-        Side(mode_of(source, theirs), source, theirs),
-        Side(mode_of(target, ours), target, ours),
-    )
-    return measure(
-        sides,
-        place.clock,
-        on_turn=lambda side, number: place.progress.step(f"measuring {side}, turn {number + 1}"),
-    )
+    names = [str(node["metadata"]["name"]) for node in source.list("v1", "Node")]
+    with probing(source, place.clock, names, reference) as theirs:
+        sides = (
+            Side(mode_of(source, theirs), source, theirs),
+            Side(mode_of(target, ours), target, ours),
+        )
+        return measure(
+            sides,
+            place.clock,
+            on_turn=lambda side, number: place.progress.step(f"measuring {side}, turn {number + 1}"),
+        )
 
 
 def _wait_until_ready(place: Workplace, kube: Kube) -> float:

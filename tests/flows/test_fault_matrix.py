@@ -13,6 +13,7 @@ import pytest
 
 from flows import fault_matrix as command
 from flows.cli.exits import Exit
+from inventory.errors import BadInput
 from inventory.models.command import Shellable
 from rehearsal.matrix.fault import Fault, Where
 from rehearsal.matrix.result import HealthyRun, Row
@@ -45,6 +46,9 @@ class Bare:
 
     def run(self, _: Shellable) -> Output:
         return said("", 1)
+
+    def check(self, _: Shellable) -> str:
+        return "6.18.44-generic\n"
 
 
 class World:
@@ -98,8 +102,8 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     return world
 
 
-def run(out: Path, *names: str, runs: int = 2) -> int:
-    return command.fault_matrix(out, names=names, runs=runs, ready_parts=None, as_json=False)
+def run(out: Path, *names: str, runs: int = 2, beside: tuple[Path, ...] = ()) -> int:
+    return command.fault_matrix(out, names=names, runs=runs, beside=beside, ready_parts=None, as_json=False)
 
 
 def test_every_fault_is_tried_on_the_site_that_is_up_and_stays_up(world: World, tmp_path: Path) -> None:
@@ -130,3 +134,15 @@ def test_a_site_of_its_own_goes_again_whatever_happens(world: World, tmp_path: P
     with pytest.raises(OutsideError, match="does not heal"):
         run(tmp_path, "wrong-mtu")
     assert world.done[-1] == "down"
+
+
+def test_the_page_shows_another_run_as_well(world: World, tmp_path: Path) -> None:
+    assert run(tmp_path / "deep", "hairpin-off") == Exit.DONE
+    other = tmp_path / "deep" / "fault-matrix.json"
+    assert run(tmp_path / "out", "wrong-mtu", beside=(other,)) == Exit.DONE
+    page = (tmp_path / "out" / "fault-matrix.md").read_text()
+    assert "**2 of 2 faults found**" in page
+    world.done.clear()
+    with pytest.raises(BadInput):
+        run(tmp_path, "wrong-mtu", beside=(tmp_path / "none.json",))
+    assert world.done == [], "nothing was touched"

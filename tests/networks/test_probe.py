@@ -167,3 +167,6 @@ def test_masquerade_all_is_refused_for_a_policy_of_either_cluster() -> None:
     with pytest.raises(BadInput, match="shop/office"):
         refuse_hidden_clients(site(proxy=KubeProxy(masquerade_all=True)), target, source)
     assert source.asked == []
+    refuse_hidden_clients(site(proxy=KubeProxy(masquerade_all=True)), target, None)
+    with pytest.raises(BadInput, match="shop/office"):
+        refuse_hidden_clients(site(proxy=KubeProxy(masquerade_all=True)), target.put(policy), None)

@@ -32,7 +32,7 @@ def test_a_fault_is_found_only_by_exactly_its_check() -> None:
 
 
 def test_the_cause_is_told_from_what_follows() -> None:
-    page = render(matrix(rows=[FOUND]))
+    page = render([matrix(rows=[FOUND])])
     assert "**1 of 1 faults found**" in page
     assert "| wrong-mtu | n | **C** | f |" in page
     assert "| wrong-mtu | MTU 1400 | `FL-MTU` | yes | 12.3 | 0.5 |" in page
@@ -41,7 +41,7 @@ def test_the_cause_is_told_from_what_follows() -> None:
 
 def test_what_was_not_found_and_what_alarmed_is_shown() -> None:
     bad = matrix(rows=[FOUND, MISSED], healthy=[WELL, ALARMED], untried={"neighbour-overflow": "own kernel"})
-    page = render(bad)
+    page = render([bad])
     assert "**1 of 2 faults found**" in page
     assert "**no**, expected `KP-HAIRPIN`" in page
     assert "2 runs" in page and "180 findings, **1 false alarms**" in page and "12.0 s (median" in page
@@ -50,3 +50,15 @@ def test_what_was_not_found_and_what_alarmed_is_shown() -> None:
     assert not bad.good
     assert not matrix(rows=[FOUND], healthy=[ALARMED]).good
     assert matrix(rows=[FOUND], healthy=[WELL]).good
+
+
+def test_a_fault_that_took_another_site_stands_beside_the_others() -> None:
+    deep_row = FOUND.model_copy(
+        update={"fault": "neighbour-overflow", "primary": "DP-NEIGH", "named": ["DP-NEIGH"]}
+    )
+    here = matrix(rows=[FOUND], untried={"neighbour-overflow": "own kernel"})
+    there = matrix(rows=[deep_row], site="two machines", untried={"wrong-mtu": "not asked"})
+    page = render([here, there])
+    assert "**2 of 2 faults found**" in page
+    assert page.index("## On three nodes") < page.index("## On two machines")
+    assert "Not tried" not in page
