@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import peers
+from rehearsal import packages
 from tasks.drivers.errors import OutsideError
 
 GO_HOME = peers.HOME.parent / "go"
@@ -24,7 +25,10 @@ _GO = {
     "vegeta": "github.com/tsenart/vegeta/v12@v12.13.0",
     "hey": "github.com/rakyll/hey@v0.1.5",
     "k6": "go.k6.io/k6@v1.8.1",
+    "goreplay": "github.com/buger/goreplay@v1.3.2",
 }
+_GOREPLAY_END = "\n\U0001f435\U0001f648\U0001f649\n"  # what parts the records of its files
+_AT_ONCE_RPS = 100_000  # goreplay has no "as fast as it can": a file of more than it can
 _K6 = """
 import http from 'k6/http';
 export const options = {{
@@ -69,6 +73,7 @@ def install() -> dict[str, Callable[[Load, int], Told]]:
     Raises OutsideError where one cannot be built.
     """
     home = GO_HOME.resolve()
+    packages.install(packages.missing({"wrk": "wrk", "libpcap-dev": "pcap-config"}), print)
     for name, module in _GO.items():
         if not (home / name).exists():
             sys.stderr.write(f"building {module} into {GO_HOME}\n")
@@ -79,6 +84,7 @@ def install() -> dict[str, Callable[[Load, int], Told]]:
         f"vegeta {_GO['vegeta'].partition('@v')[2]}": _vegeta,
         f"hey {_GO['hey'].partition('@v')[2]}": _hey,
         f"k6 {_GO['k6'].partition('@v')[2]}": _k6,
+        f"goreplay {_GO['goreplay'].partition('@v')[2]}": _goreplay,
         peers.version("locust"): lambda load, cpu: _locust(python, load, cpu),
     }
 
@@ -143,6 +149,30 @@ def _k6(load: Load, cpu: int) -> Told:
         said = json.loads(_pinned(cpu, [GO_HOME / "k6", "run", "--quiet", "--no-usage-report", script]))
     metrics = said["metrics"]
     return Told(metrics["http_reqs"]["values"]["rate"], metrics["http_req_duration"]["values"]["p(99)"])
+
+
+def _goreplay(load: Load, cpu: int) -> Told:
+    """It replays a file by the times in it; its figures are those of the responses that it tracks."""
+    rate_rps = load.rate_rps or _AT_ONCE_RPS
+    host = load.url.removeprefix("http://").rstrip("/")
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answered = Path(folder) / "asked.gor", Path(folder) / "answered.gor"
+        with asked.open("w") as file:
+            for number in range(rate_rps * load.seconds):
+                due_ns = number * 1_000_000_000 // rate_rps
+                file.write(
+                    f"1 {number:024x} {due_ns} 0\nGET / HTTP/1.1\r\nHost: {host}\r\n\r\n{_GOREPLAY_END}"
+                )
+        # It ends by itself a while after the file's last request; where it is behind, when the time is over.
+        after = ["-exit-after", f"{load.seconds + (0 if load.rate_rps is None else 2)}s"]
+        to = ["-output-http", load.url, "-output-http-workers", str(load.connections)]
+        kept = ["-output-http-track-response", "-output-file", answered, "-output-file-append"]
+        _pinned(cpu, [GO_HOME / "goreplay", "-input-file", asked, *to, *kept, *after])
+        heads = [record.split("\n", 1)[0].split() for record in answered.read_text().split(_GOREPLAY_END)]
+    waits_ms = sorted(int(head[3]) / 1e6 for head in heads if head[:1] == ["2"])
+    if not waits_ms:
+        raise OutsideError("goreplay", "no request was answered")
+    return Told(len(waits_ms) / load.seconds, waits_ms[int(0.99 * len(waits_ms))])
 
 
 def _locust(python: Path, load: Load, cpu: int) -> Told:

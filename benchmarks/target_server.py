@@ -56,7 +56,7 @@ class Server:
 @contextmanager
 def serving() -> Iterator[Server]:
     """The server for the time of the block. Raises RuntimeError where it does not listen within 5 s."""
-    packages.install(packages.missing({"wrk": "wrk", "haproxy": "haproxy"}), print)
+    packages.install(packages.missing({"haproxy": "haproxy"}), print)
     with tempfile.TemporaryDirectory() as name:
         port, config = _free_port(), Path(name) / "haproxy.cfg"
         config.write_text(_CONFIG.format(port=port, body="x" * BODY_BYTES))

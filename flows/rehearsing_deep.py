@@ -46,25 +46,24 @@ def rehearse_deep(out: Path, *, keep: bool, ready_parts: Path | None, as_json: b
             terminal.close()
     if as_json:
         print_json([result.model_dump(mode="json") for result in results])
-    usable = next((r.figures.get("usable_s") for r in results if r.name == "provision"), None)
+    told = {key: value for each in results for key, value in each.figures.items()}
     sys.stderr.write(
         f"deep rehearsal: {'pass' if code == Exit.DONE else 'not a pass'} after "
-        f"{time.monotonic() - start:.0f} s; machines usable after {usable} s\n{out}\n"
+        f"{time.monotonic() - start:.0f} s; machines usable after {told.get('usable_s')} s, "
+        f"Ready after {told.get('ready_after_s')} s\n{out}\n"
     )
     return code
 
 
 def _stages(run: Running, results: list[StageResult], out: Path, *, keep: bool) -> None:
     place = run.place
-    results.append(run.stage("provision"))
-    again = run.stage("provision")
-    _require_unchanged("provision, again", again, results)
+    made = run.stage("provision")
+    results.append(made)
     results.append(run.stage("prepare"))
     results.append(run.stage("network", beside_source=False))
-    rebooted = deep.reboot(place.drivers.hosts(), run.terminal)
-    write_result(place.state, rebooted)
-    run.terminal.stage_ended(rebooted)
-    results.append(rebooted)
+    _keep(run, deep.became_ready(place.drivers.target_kube(), made.started_at), results)
+    _require_unchanged("provision, again", run.stage("provision"), results)
+    _keep(run, deep.reboot(place.drivers.hosts(), run.terminal), results)
     _require_unchanged("prepare, after the reboot", run.stage("prepare"), results)
     again = run.stage("network", beside_source=False)
     _require_unchanged("network, after the reboot", again, results)
@@ -77,10 +76,20 @@ def _stages(run: Running, results: list[StageResult], out: Path, *, keep: bool) 
 def _faults_of_own_kernels(run: Running, out: Path) -> None:
     """Those faults of the matrix that a container cannot have. Raises NotAPass where one is not found."""
     faults = [fault for fault in all_faults() if fault.needs]
-    matrix = try_faults(run.place, f"{kvm_host.accelerator()} machines", faults, _HEALTHY_RUNS, run.terminal)
+    made_of = "machines run by KVM" if kvm_host.accelerator() == "kvm" else "emulated machines"
+    matrix = try_faults(run.place, made_of, faults, _HEALTHY_RUNS, run.terminal)
     page = write(matrix, out)
     if not matrix.good:
         raise NotAPass(f"{page}: a fault was not found by exactly its check, or a healthy run alarmed")
+
+
+def _keep(run: Running, result: StageResult, results: list[StageResult]) -> None:
+    """A result that no flow made stands beside those of the stages. Raises NotAPass where it is none."""
+    write_result(run.place.state, result)
+    run.terminal.stage_ended(result)
+    if not result.verdict.lets_go_on:
+        raise NotAPass(f"{result.name}: {result.verdict}", result)
+    results.append(result)
 
 
 def _require_unchanged(name: str, result: StageResult, results: list[StageResult]) -> None:

@@ -30,7 +30,7 @@ from rehearsal.services.site_file import declaration
 from rehearsal.site import Site, prepare, refuse_second
 from rehearsal.state import State
 from tasks.drivers.errors import OutsideError
-from tasks.drivers.ports import Host
+from tasks.drivers.ports import Host, Kube
 
 KVM_HOSTS = (Machine("kvm-1", "10.60.0.5"), Machine("kvm-2", "10.60.0.6"))
 MEMORY_MIB = 2048  # of a guest: a control plane needs 1700
@@ -81,6 +81,33 @@ def up(steps: Steps, ready_parts: Path | None, out: Path) -> Site:
         teardown.down(mine)
         raise
     return Site(mine, file, programs, {"all": round(time.monotonic() - began, 1)})
+
+
+def became_ready(kube: Kube, since: datetime) -> StageResult:
+    """When the API server saw each node become Ready, in seconds from the first change of its machine."""
+    after, findings = {}, []
+    for node in kube.list("v1", "Node"):
+        name, status = str(node["metadata"]["name"]), node["status"]
+        (ready,) = (each for each in status["conditions"] if each["type"] == "Ready")
+        after[name] = (datetime.fromisoformat(ready["lastTransitionTime"]) - since).total_seconds()
+        findings.append(
+            Finding(
+                code="DEEP-READY",
+                subject=name,
+                verdict=Verdict.PASS if ready["status"] == "True" else Verdict.FAIL,
+                observed=f"Ready is {ready['status']}, {after[name]:.0f} s after its machine was begun",
+                expected="a machine that did not exist is a Ready node",
+                severity=Severity.CRITICAL,
+            )
+        )
+    return StageResult(
+        name="ready",
+        verdict=worst([each.verdict for each in findings]),
+        started_at=since,
+        seconds=max(after.values(), default=0.0),
+        findings=tuple(findings),
+        figures={"ready_after_s": after},
+    )
 
 
 def reboot(hosts: Mapping[str, Host], say: Steps) -> StageResult:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import struct
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from inventory.models.verdict import Verdict
 from rehearsal import deep, guest_image, kvm_host
 from rehearsal.plan import Plan
 from tasks.drivers.errors import CommandFailed
+from tests.networks.cluster import MemoryKube
 
 
 def test_the_disk_has_a_boot_sector_a_table_grubs_core_and_the_file_system(
@@ -67,3 +70,12 @@ def test_only_the_kvm_hosts_are_containers() -> None:
     plan = deep.plan()
     assert plan.containers == deep.KVM_HOSTS
     assert Plan().containers == (*Plan().aws_nodes, *Plan().oslo_nodes)
+
+
+@pytest.mark.parametrize(("status", "verdict"), [("True", Verdict.PASS), ("False", Verdict.FAIL)])
+def test_a_node_is_ready_when_the_api_server_saw_it(status: str, verdict: Verdict) -> None:
+    ready = {"type": "Ready", "status": status, "lastTransitionTime": "2026-11-30T10:01:30Z"}
+    node = {"kind": "Node", "metadata": {"name": "oslo-1"}, "status": {"conditions": [ready]}}
+    result = deep.became_ready(MemoryKube().put(node), datetime(2026, 11, 30, 10, tzinfo=UTC))
+    assert result.verdict is verdict
+    assert result.figures == {"ready_after_s": {"oslo-1": 90.0}}
