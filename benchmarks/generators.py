@@ -28,7 +28,7 @@ _GO = {
     "goreplay": "github.com/buger/goreplay@v1.3.2",
 }
 _GOREPLAY_END = "\n\U0001f435\U0001f648\U0001f649\n"  # what parts the records of its files
-_AT_ONCE_RPS = 100_000  # goreplay has no "as fast as it can": a file of more than it can
+_AT_ONCE_RPS = 100_000  # goreplay has no "as fast as it can": a file of far more than it can (about 1,000/s)
 _K6 = """
 import http from 'k6/http';
 export const options = {{
@@ -169,7 +169,7 @@ def _goreplay(load: Load, cpu: int) -> Told:
         kept = ["-output-http-track-response", "-output-file", answered, "-output-file-append"]
         _pinned(cpu, [GO_HOME / "goreplay", "-input-file", asked, *to, *kept, *after])
         heads = [record.split("\n", 1)[0].split() for record in answered.read_text().split(_GOREPLAY_END)]
-    waits_ms = sorted(int(head[3]) / 1e6 for head in heads if head[:1] == ["2"])
+    waits_ms = sorted(int(head[3]) / 1e6 for head in heads if head[:1] == ["3"])  # 3: a replayed response
     if not waits_ms:
         raise OutsideError("goreplay", "no request was answered")
     return Told(len(waits_ms) / load.seconds, waits_ms[int(0.99 * len(waits_ms))])
