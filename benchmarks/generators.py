@@ -166,8 +166,8 @@ def _goreplay(load: Load, cpu: int) -> Told:
         # It ends by itself a while after the file's last request; where it is behind, when the time is over.
         after = ["-exit-after", f"{load.seconds + (0 if load.rate_rps is None else 2)}s"]
         to = ["-output-http", load.url, "-output-http-workers", str(load.connections)]
-        kept = ["-output-http-track-response", "-output-file", answered, "-output-file-append"]
-        _pinned(cpu, [GO_HOME / "goreplay", "-input-file", asked, *to, *kept, *after])
+        argv: list[str | Path] = [GO_HOME / "goreplay", "-input-file", asked, "-output-file", answered]
+        _pinned(cpu, [*argv, "-output-file-append", "-output-http-track-response", *to, *after])
         heads = [record.split("\n", 1)[0].split() for record in answered.read_text().split(_GOREPLAY_END)]
     waits_ms = sorted(int(head[3]) / 1e6 for head in heads if head[:1] == ["3"])  # 3: a replayed response
     if not waits_ms:
