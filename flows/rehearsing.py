@@ -58,21 +58,21 @@ def make_ready(ready_parts: Path | None) -> Path:
 
 
 def bring_up(out: Path, ready_parts: Path | None) -> Site:
-    """The site, up and with its capture; a failure leaves nothing behind.
+    """The site, up and with its capture, and `out` free for it; a failure leaves nothing behind.
 
     Raises AlreadyUp where one is up, Denied with the doctor's list where the machine cannot hold one.
     """
     terminal = Terminal()
     try:
-        up = site.up(terminal, ready_parts, out=out)
-        terminal.step("recording the shop's access log")
-        make_capture(up.plan)
+        up = site.up(terminal, ready_parts, out=out)  # takes down itself what it made, and nobody else's
+        try:
+            forget_last(out)  # only now: until the site is ours, it may be in use
+            terminal.step("recording the shop's access log")
+            make_capture(up.plan)
+        except BaseException:
+            site.down(terminal)
+            raise
         return up
-    except site.AlreadyUp:
-        raise  # somebody else's site is not ours to take down
-    except BaseException:
-        site.down(terminal)
-        raise
     finally:
         terminal.close()
 
@@ -89,10 +89,13 @@ def take_down() -> list[str]:
 def rehearse_exit(
     out: Path, *, fault: str | None, keep: bool, ready_parts: Path | None, as_json: bool
 ) -> int:
-    """The main job. Returns the exit code."""
+    """The main job. Returns the exit code.
+
+    Raises AlreadyUp where a site is up, with nothing installed, built or set aside.
+    """
     strike = fault_named(fault, Plan())
+    site.refuse_second(Plan())  # before anything is installed or built
     make_ready(ready_parts)
-    forget_last(out)
     start = time.monotonic()
     with _site(out, ready_parts, keep=keep) as up:
         if keep:
@@ -202,8 +205,11 @@ def _report_apart(up: Site, out: Path) -> None:
 
 
 def forget_last(out: Path) -> None:
-    """Each rehearsal has a ledger of its own: the last one's is set aside, never mixed with this one's."""
-    if not out.exists() or not any(out.iterdir()):
+    """Each rehearsal has a ledger of its own: the last one's is set aside, never mixed with this one's.
+
+    A folder without a ledger is no rehearsal's, and stays where it is.
+    """
+    if not (out / "ledger").exists():
         return
     aside = out.with_name(f"{out.name}.{time.strftime('%Y%m%d-%H%M%S', time.gmtime(out.stat().st_mtime))}")
     while aside.exists():

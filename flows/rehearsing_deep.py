@@ -25,12 +25,12 @@ def rehearse_deep(out: Path, *, keep: bool, ready_parts: Path | None, as_json: b
     """The deep rehearsal. Returns the exit code."""
     start = time.monotonic()
     terminal = Terminal()
-    forget_last(out)
     up = deep.up(terminal, ready_parts, out)
     terminal.say(f"two KVM hosts are up after {up.seconds['all']:.0f} s")
     results: list[StageResult] = []
     code = int(Exit.DONE)
     try:
+        forget_last(out)  # only now: until the site is ours, it may be in use
         with Running(up.site_file, terminal=terminal) as run:
             try:
                 _stages(run, results, out, keep=keep)
