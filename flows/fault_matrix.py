@@ -99,7 +99,7 @@ def _words(place: Workplace, made_of: str) -> str:
 def _site_file(out: Path, ready_parts: Path | None) -> Iterator[Path]:
     """The site that is up stays up; one that was built for this goes again, whatever happens."""
     if site.is_up():
-        yield Plan().site / "site.yaml"
+        yield Plan().site_file
         return
     up = bring_up(out, ready_parts)
     try:

@@ -162,7 +162,7 @@ def _site(out: Path, ready_parts: Path | None, *, keep: bool) -> Iterator[Site]:
     finally:
         if keep:
             ui = os.environ.get("PREFECT_API_URL", "").removesuffix("/api")
-            sys.stderr.write("\n".join(how_to_reach(up, ui)) + "\n")
+            sys.stderr.write("\n".join(how_to_reach(up.plan, ui)) + "\n")
         else:
             take_down()
 

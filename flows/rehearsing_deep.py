@@ -16,6 +16,7 @@ from inventory.models.verdict import Verdict
 from rehearsal import deep, kvm_host, teardown
 from rehearsal.matrix.kept import write
 from rehearsal.matrix.registry import all_faults
+from rehearsal.reach import how_to_reach
 from tasks.steps.stage import write_result
 
 _HEALTHY_RUNS = 2  # an emulated one takes minutes
@@ -41,7 +42,9 @@ def rehearse_deep(out: Path, *, keep: bool, ready_parts: Path | None, as_json: b
             terminal.table(results)
     finally:
         terminal.close()
-        if not keep:
+        if keep:
+            sys.stderr.write("\n".join(how_to_reach(up.plan)) + "\n")
+        else:
             teardown.down(up.plan, terminal.step)
             terminal.close()
     if as_json:

@@ -25,6 +25,7 @@ from inventory.models.verdict import Verdict, worst
 from rehearsal import guest_image, kvm_host, netns, nodes, packages, services, teardown
 from rehearsal.parts import Steps
 from rehearsal.plan import Machine, Plan
+from rehearsal.reach import link_kubectl
 from rehearsal.services.files import write_private
 from rehearsal.services.site_file import declaration
 from rehearsal.site import Site, prepare, refuse_second
@@ -76,6 +77,7 @@ def up(steps: Steps, ready_parts: Path | None, out: Path) -> Site:
         services.prepare(mine)
         netns.raise_wan(mine, state)
         kvm_host.boot(mine, state)
+        link_kubectl(mine, programs)
         file = _write_site_file(mine, programs, image, out)
     except BaseException:
         teardown.down(mine)
@@ -139,7 +141,7 @@ def _write_site_file(mine: Plan, programs: Path, image: Path, out: Path) -> Path
         "kind": "flannel_wireguard"
     }  # containers' kernel has none here
     content["waivers"] = _waivers(content["waivers"][0]) if accelerator == "qemu" else []
-    file = mine.site / "site.yaml"
+    file = mine.site_file
     write_private(file, yaml.safe_dump(content, sort_keys=False).encode())
     load_site(file)
     return file

@@ -16,6 +16,7 @@ from pathlib import Path
 from rehearsal import cluster_source, doctor, netns, nodes, packages, parts, teardown
 from rehearsal.parts import Steps
 from rehearsal.plan import Plan
+from rehearsal.reach import link_kubectl
 from rehearsal.state import State
 from tasks.drivers.errors import Denied, OutsideError
 
@@ -146,8 +147,9 @@ def _raise(
     steps.step("the shop on the source cluster")
     timed("shop", lambda: publish(plan, plan.aws_kubeconfig))
     write_site_file(plan, programs, out)
+    link_kubectl(plan, programs)
     seconds["all"] = round(time.monotonic() - began, 1)
-    return Site(plan, plan.site / "site.yaml", programs, seconds)
+    return Site(plan, plan.site_file, programs, seconds)
 
 
 def _cluster(plan: Plan, state: State, programs: Path) -> None:
