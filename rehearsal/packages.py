@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from rehearsal import policy
 from tasks.drivers.errors import CommandFailed, Denied
 
 # Package -> a program of it. (The edge, the database, the registry, the name server and runc run in the site;
@@ -66,8 +67,6 @@ _DAEMONS = {
     ),
 }
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# invoke-rc.d asks it before it starts a daemon; 101 means no.
-_POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def missing(packages: dict[str, str] | None = None) -> tuple[str, ...]:
@@ -86,21 +85,16 @@ def install(names: tuple[str, ...], say: Callable[[str], None] = lambda _: None)
 
     Raises Denied with the line to run where we are not root, CommandFailed with apt's last lines.
     """
+    if os.geteuid() == 0:
+        policy.remove_left()  # of a run that was killed, which may have installed all that was missing
     if not names:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise Denied("packages", f"missing: {', '.join(names)}", f"run as root: {install_line(names)}")
     say(f"installing {', '.join(names)}")
-    ours = not _POLICY.exists()
-    try:
-        if ours:
-            _POLICY.write_text("#!/bin/sh\nexit 101\n")
-            _POLICY.chmod(0o755)
+    with policy.no_daemons():
         _apt("update", "-q")
         _apt("install", "-q", "-y", "--no-install-recommends", *names)
-    finally:
-        if ours:
-            _POLICY.unlink(missing_ok=True)
     installed = [units for part, units in _DAEMONS.items() if any(part in name for name in names)]
     _disable(tuple(unit for units in installed for unit in units))
 

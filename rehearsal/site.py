@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal import cluster_source, doctor, netns, nodes, packages, parts, teardown
+from rehearsal import cluster_source, doctor, netns, nodes, packages, parts, policy, teardown
 from rehearsal.parts import Steps
 from rehearsal.plan import Plan
 from rehearsal.reach import link_kubectl
@@ -85,7 +85,8 @@ def down(steps: Steps, plan: Plan | None = None) -> list[str]:
     """Remove the site, or what an interrupted one left; answers what was removed, in words."""
     if os.geteuid() != 0:
         raise Denied("rehearsal", "removing it needs root", "run it with sudo")
-    return teardown.down(plan or Plan(), steps.step)
+    removed = teardown.down(plan or Plan(), steps.step)
+    return [*removed, *([f"file {policy.FILE}"] if policy.remove_left() else [])]
 
 
 def refuse_unfit(plan: Plan, *, will_build: bool) -> None:
