@@ -40,20 +40,19 @@ class Site:
 def prepare(steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None) -> Path:
     """Packages and parts, once a machine; answers the folder of programs.
 
-    The doctor looks between them: its trials need the packages, and a quarter of an hour of building is for
-    machines that can hold a site. Raises Denied (not root, or unfit), BadInput (`ready_parts`), CommandFailed
-    (a package or part fails).
+    The doctor looks before them, and again at what only the packages could show: installing and a quarter of
+    an hour of building are for machines that can hold a site. Raises BadInput (`ready_parts`) and Denied (not
+    root, or unfit: the doctor's list) before anything is installed, CommandFailed (a package or part fails).
     """
-    if os.geteuid() != 0:
-        raise Denied(
-            "rehearsal", "it makes network namespaces and machines, which needs root", "run it with sudo"
-        )
-    wanted = dict(packages.PACKAGES)
-    if ready_parts is None and parts.missing():
-        wanted |= packages.BUILD_PACKAGES
-    packages.install(packages.missing(wanted), steps.step)
-    refuse_unfit(plan or Plan(), will_build=ready_parts is None and bool(parts.missing()))
-    return parts.ready(ready_parts) if ready_parts is not None else parts.build(steps)
+    plan = plan or Plan()
+    programs = parts.ready(ready_parts) if ready_parts is not None else None
+    will_build = programs is None and bool(parts.missing())
+    refuse_unfit(plan, will_build=will_build)
+    lacking = packages.missing(packages.wanted(build=will_build, deep=bool(plan.kvm_hosts)))
+    packages.install(lacking, steps.step)
+    if lacking:
+        refuse_unfit(plan, will_build=will_build)
+    return programs or parts.build(steps)
 
 
 def up(steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None, *, out: Path) -> Site:
@@ -63,9 +62,8 @@ def up(steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None, 
     """
     plan = plan or Plan()
     refuse_second(plan)
-    programs = prepare(steps, ready_parts)
-    refuse_unfit(plan, will_build=False)
-    state = _claim(plan)
+    programs = prepare(steps, ready_parts, plan)
+    state = claim(plan)
     pool = ThreadPoolExecutor(max_workers=3)
     try:
         return _raise(plan, state, programs, steps, pool, out)
@@ -111,7 +109,8 @@ def refuse_second(plan: Plan) -> None:
         )
 
 
-def _claim(plan: Plan) -> State:
+def claim(plan: Plan) -> State:
+    """The record of a new site. Raises AlreadyUp where somebody else has just made one."""
     state = State(plan)
     if not state.claim():
         raise AlreadyUp("rehearsal", "another one is just starting", f"wait for it, or: {WAY_OUT}")
