@@ -15,7 +15,7 @@ from pathlib import Path
 from flows.cli.exits import Exit, NotAPass, print_json, then
 from flows.cli.running import Running
 from flows.cli.terminal import Terminal
-from flows.orchestrator import free_port, server_argv, settings, wait_until_healthy
+from flows.orchestrator import Server, free_port, note, server_argv, settings, wait_until_healthy
 from inventory.models.stage import StageResult
 from rehearsal import deep, site
 from rehearsal.capture import make_capture
@@ -149,6 +149,7 @@ def _leave_server_up(up: Site, home: Path) -> None:
         env={**settings(home), "PREFECT_SERVER_UI_API_URL": api_url, "HOME": str(home)},
     )
     wait_until_healthy(api_url, running.alive, log)
+    note(home, Server(api_url, running.pid))
     os.environ["PREFECT_API_URL"] = api_url
 
 
