@@ -93,7 +93,7 @@ def refuse_unfit(plan: Plan, *, will_build: bool) -> None:
     lacking = [item for item in found if item.level == doctor.Level.FAIL]
     if lacking:
         text = "".join(f"\n  {item.name}: {item.observed} -> {item.remedy}" for item in lacking)
-        raise Denied("this machine", f"cannot hold a rehearsal:{text}\n ", "see: safe-harbor doctor")
+        raise Denied("this machine", f"cannot hold a rehearsal, as `safe-harbor doctor` shows:{text}")
 
 
 def is_up(plan: Plan | None = None) -> bool:
