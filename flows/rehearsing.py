@@ -159,7 +159,9 @@ def _bring_up_apart(out: Path, ready_parts: Path | None) -> Site:
 
     Raises SystemExit with its exit code: it has said itself what went wrong.
     """
-    argv = ["setpriv", "--pdeathsig", "INT", "--"]  # without us nobody would take down what it makes
+    # Without us nobody would take down what it makes. A shell without job control starts what runs in its
+    # background with SIGINT ignored, and so would this be.
+    argv = ["setpriv", "--pdeathsig", "INT", "--", "env", "--default-signal=INT"]
     argv += [sys.executable, "-m", "flows.cli", "rehearse", "up", "--json", "--out", str(out)]
     if ready_parts is not None:
         argv += ["--parts", str(ready_parts)]

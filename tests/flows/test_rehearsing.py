@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -344,3 +345,24 @@ def test_a_site_that_could_not_be_built_says_whether_something_is_left(
     with pytest.raises(CommandFailed) as failed:
         rehearsing.bring_up(earlier, None)
     assert failed.value.__notes__ == [rehearsing.LEFT if left else rehearsing.GONE]
+
+
+def test_what_builds_the_site_can_be_interrupted_from_a_background_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started by `make rehearse &` in a script, it ignored the signal that tells it of our end."""
+    built = {"site_file": "/site.yaml", "programs": "/programs", "seconds": {"all": 1.0}}
+    stand_in = tmp_path / "python"
+    stand_in.write_text(
+        f"#!/bin/sh\ngrep SigIgn /proc/$$/status > {tmp_path}/ignored\necho '{json.dumps(built)}'\n"
+    )
+    stand_in.chmod(0o755)
+    monkeypatch.setattr(rehearsing.sys, "executable", str(stand_in))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        up = rehearsing._bring_up_apart(tmp_path / "out", None)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert up == Site(Plan(), Path("/site.yaml"), Path("/programs"), {"all": 1.0})
+    ignored = int((tmp_path / "ignored").read_text().split()[1], 16)
+    assert not ignored & 1 << (signal.SIGINT - 1)

@@ -27,7 +27,7 @@ echo made > "$2"
 chmod +x "$2"
 """
 BUILD = """
-import sys
+import signal, sys
 from pathlib import Path
 from rehearsal import parts
 from tests.rehearsal.test_parts import TINY
@@ -39,6 +39,7 @@ class Lines:
             print(text, flush=True)
         self.said = text
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 world = Path(sys.argv[1])
 parts.SOURCES = world / "sources"
 parts.digest.__defaults__ = (parts.SOURCES,)
