@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.cli.exits import Exit, print_json
+from flows.cli.exits import Exit, print_json, then
 from flows.cli.running import Running
 from flows.cli.terminal import Terminal
 from flows.rehearsing import bring_up, take_down
@@ -99,10 +99,12 @@ def _words(place: Workplace, made_of: str) -> str:
 def _site_file(out: Path, ready_parts: Path | None) -> Iterator[Path]:
     """The site that is up stays up; one that was built for this goes again, whatever happens."""
     if site.is_up():
-        yield Plan().site / "site.yaml"
+        with then("the site is still up; the same command goes on with it"):
+            yield Plan().site_file
         return
     up = bring_up(out, ready_parts)
     try:
-        yield up.site_file
+        with then("the site was taken down"):
+            yield up.site_file
     finally:
         take_down()

@@ -28,9 +28,12 @@ STOP_TIMEOUT_S = 15.0
 DEFAULT_PORT = 4200
 
 
+NOTE = "server.json"  # in its home: which process serves what, for whoever is told its URL alone
+
+
 @dataclass(frozen=True)
 class Server:
-    """A server that answers. `pid` is None where somebody else runs it."""
+    """A server that answers. `pid` is None where we did not start it."""
 
     api_url: str
     pid: int | None
@@ -60,11 +63,13 @@ def settings(home: Path) -> dict[str, str]:
 def server(home: Path) -> Iterator[Server]:
     """A Prefect server for as long as the block runs; one that PREFECT_API_URL names is used as it is.
 
+    Of such a one the process is known where it was started in this home, as that of a site that is kept.
+
     Raises ServiceFailed where it does not answer within START_TIMEOUT_S.
     """
     named = os.environ.get("PREFECT_API_URL")
     if named:
-        yield Server(named, None)
+        yield Server(named, _noted(home, named))
         return
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ.update(settings(home))
@@ -83,13 +88,31 @@ def server(home: Path) -> Iterator[Server]:
         )
     try:
         wait_until_healthy(api_url, lambda: process.poll() is None, log_path)
-        (home / "server.json").write_text(json.dumps({"pid": process.pid, "api_url": api_url}))
+        started = Server(api_url, process.pid)
+        note(home, started)
         os.environ["PREFECT_API_URL"] = api_url
-        yield Server(api_url, process.pid)
+        yield started
     finally:
         os.environ.pop("PREFECT_API_URL", None)
-        (home / "server.json").unlink(missing_ok=True)
+        (home / NOTE).unlink(missing_ok=True)
         _stop(process)
+
+
+def note(home: Path, server: Server) -> None:
+    """Write down in its home which process a server is."""
+    (home / NOTE).write_text(json.dumps({"pid": server.pid, "api_url": server.api_url}))
+
+
+def _noted(home: Path, api_url: str) -> int | None:
+    """The process that was noted for this URL, if it still is a Prefect server."""
+    file = home / NOTE
+    if not file.exists():
+        return None
+    noted = json.loads(file.read_text())
+    command = Path(f"/proc/{noted['pid']}/cmdline")
+    if noted["api_url"] != api_url or not command.exists() or b"prefect" not in command.read_bytes():
+        return None
+    return int(noted["pid"])
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.cli.exits import Exit, NotAPass, print_json
+from flows.cli.exits import Exit, NotAPass, print_json, then
 from flows.cli.running import Running
 from flows.cli.terminal import Terminal
-from flows.orchestrator import free_port, server_argv, settings, wait_until_healthy
+from flows.orchestrator import Server, free_port, note, server_argv, settings, wait_until_healthy
 from inventory.models.stage import StageResult
 from rehearsal import deep, site
 from rehearsal.capture import make_capture
@@ -29,6 +29,12 @@ from rehearsal.witness import customers_saw
 from tasks.drivers.errors import CommandFailed
 from tasks.steps.measured import keep_measured
 from tasks.steps.stage import write_result
+
+# What is true where a rehearsal ends early, in place of the usual hint: it has no `--resume`.
+UNTOUCHED = "the site that is there was not touched"
+NOT_BEGUN = "no site was built; packages and programs that are there by now are kept"
+GONE = "nothing of the site is left; packages and programs are kept"
+LEFT = "what is left of the site is removed by: safe-harbor rehearse down"
 
 
 class Rehearsing(Terminal):
@@ -48,31 +54,46 @@ class Rehearsing(Terminal):
                 self._customers.start()
 
 
+def refuse_second() -> None:
+    """Raises AlreadyUp where a site is up or was left; ask it before anything is installed or built."""
+    with then(UNTOUCHED):
+        site.refuse_second(Plan())
+
+
+def what_is_left() -> str:
+    """What is true once building a site has failed, or was interrupted, and what was made is taken down."""
+    return LEFT if site.is_up() else GONE
+
+
 def make_ready(ready_parts: Path | None) -> Path:
-    """Packages and parts; the folder of the programs."""
+    """Packages and parts; the folder of the programs. Raises Denied with the doctor's list."""
     terminal = Terminal()
     try:
-        return site.prepare(terminal, ready_parts)
+        with then(NOT_BEGUN):
+            return site.prepare(terminal, ready_parts)
     finally:
         terminal.close()
 
 
 def bring_up(out: Path, ready_parts: Path | None) -> Site:
-    """The site, up and with its capture; a failure leaves nothing behind.
+    """The site, up and with its capture, and `out` free for it; a failure leaves nothing behind.
 
     Raises AlreadyUp where one is up, Denied with the doctor's list where the machine cannot hold one.
     """
+    refuse_second()
     terminal = Terminal()
     try:
-        up = site.up(terminal, ready_parts, out=out)
-        terminal.step("recording the shop's access log")
-        make_capture(up.plan)
+        with then(what_is_left):
+            up = site.up(terminal, ready_parts, out=out)  # takes down itself what it made, and nobody else's
+            try:
+                forget_last(out)  # only now: until the site is ours, it may be in use
+                terminal.step("recording the shop's access log")
+                make_capture(up.plan)
+            except BaseException:
+                with then(LEFT):
+                    site.down(terminal)
+                raise
         return up
-    except site.AlreadyUp:
-        raise  # somebody else's site is not ours to take down
-    except BaseException:
-        site.down(terminal)
-        raise
     finally:
         terminal.close()
 
@@ -81,7 +102,8 @@ def take_down() -> list[str]:
     """Remove whatever is left of a site; what it was, in words."""
     terminal = Terminal()
     try:
-        return site.down(terminal, deep.standing())
+        with then(LEFT):
+            return site.down(terminal, deep.standing())
     finally:
         terminal.close()
 
@@ -89,10 +111,13 @@ def take_down() -> list[str]:
 def rehearse_exit(
     out: Path, *, fault: str | None, keep: bool, ready_parts: Path | None, as_json: bool
 ) -> int:
-    """The main job. Returns the exit code."""
+    """The main job. Returns the exit code.
+
+    Raises AlreadyUp where a site is up, with nothing installed, built or set aside.
+    """
     strike = fault_named(fault, Plan())
+    refuse_second()
     make_ready(ready_parts)
-    forget_last(out)
     start = time.monotonic()
     with _site(out, ready_parts, keep=keep) as up:
         if keep:
@@ -124,6 +149,7 @@ def _leave_server_up(up: Site, home: Path) -> None:
         env={**settings(home), "PREFECT_SERVER_UI_API_URL": api_url, "HOME": str(home)},
     )
     wait_until_healthy(api_url, running.alive, log)
+    note(home, Server(api_url, running.pid))
     os.environ["PREFECT_API_URL"] = api_url
 
 
@@ -133,7 +159,9 @@ def _bring_up_apart(out: Path, ready_parts: Path | None) -> Site:
 
     Raises SystemExit with its exit code: it has said itself what went wrong.
     """
-    argv = ["setpriv", "--pdeathsig", "INT", "--"]  # without us nobody would take down what it makes
+    # Without us nobody would take down what it makes. A shell without job control starts what runs in its
+    # background with SIGINT ignored, and so would this be.
+    argv = ["setpriv", "--pdeathsig", "INT", "--", "env", "--default-signal=INT"]
     argv += [sys.executable, "-m", "flows.cli", "rehearse", "up", "--json", "--out", str(out)]
     if ready_parts is not None:
         argv += ["--parts", str(ready_parts)]
@@ -153,25 +181,48 @@ def _bring_up_apart(out: Path, ready_parts: Path | None) -> Site:
 
 @contextmanager
 def _site(out: Path, ready_parts: Path | None, *, keep: bool) -> Iterator[Site]:
-    up = _bring_up_apart(out, ready_parts)
+    with then(what_is_left):
+        up = _bring_up_apart(out, ready_parts)
+    at_end = (
+        "the site is still up: `safe-harbor run rehearsal --resume` goes on from here"
+        if keep
+        else f"the site was taken down; what was recorded is in {out}"
+    )
     try:
-        yield up
+        with then(at_end):
+            yield up
     finally:
         if keep:
             ui = os.environ.get("PREFECT_API_URL", "").removesuffix("/api")
-            sys.stderr.write("\n".join(how_to_reach(up, ui)) + "\n")
+            sys.stderr.write("\n".join(how_to_reach(up.plan, ui)) + "\n")
         else:
             take_down()
 
 
 def _exit_on(up: Site, out: Path, strike: Fault, start: float) -> int:
+    """The exit, the closing table and the report, also where it ends early. Returns the exit code."""
     customers = Customers(up.plan, out / "customers.jsonl")
     terminal = Rehearsing(customers, strike)
+    try:
+        code = _stages(up, terminal, customers, strike, start)
+    except BaseException:
+        terminal.table(terminal.ended)
+        try:
+            _report_apart(up, out)
+        except CommandFailed as error:
+            terminal.say(str(error))  # beside the failure that ended the exit, which goes on
+        raise
+    terminal.table(terminal.ended)
+    _report_apart(up, out)
+    return code
+
+
+def _stages(up: Site, terminal: Rehearsing, customers: Customers, strike: Fault, start: float) -> int:
     code = int(Exit.DONE)
     with Running(up.site_file, terminal=terminal) as exit_, customers, strike:
         place = exit_.place
         try:
-            terminal.table(exit_.whole_exit())
+            exit_.whole_exit()
         except NotAPass as refusal:
             terminal.close()
             terminal.say(str(refusal))
@@ -186,7 +237,6 @@ def _exit_on(up: Site, out: Path, strike: Fault, start: float) -> int:
         figures = {"site_s": up.seconds, "until_report_s": round(time.monotonic() - start, 1)}
         figures |= exit_.orchestrator_figures()
         keep_measured(place.state, figures)
-    _report_apart(up, out)
     return code
 
 
@@ -202,8 +252,11 @@ def _report_apart(up: Site, out: Path) -> None:
 
 
 def forget_last(out: Path) -> None:
-    """Each rehearsal has a ledger of its own: the last one's is set aside, never mixed with this one's."""
-    if not out.exists() or not any(out.iterdir()):
+    """Each rehearsal has a ledger of its own: the last one's is set aside, never mixed with this one's.
+
+    A folder without a ledger is no rehearsal's, and stays where it is.
+    """
+    if not (out / "ledger").exists():
         return
     aside = out.with_name(f"{out.name}.{time.strftime('%Y%m%d-%H%M%S', time.gmtime(out.stat().st_mtime))}")
     while aside.exists():

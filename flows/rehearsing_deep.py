@@ -6,16 +6,18 @@ import sys
 import time
 from pathlib import Path
 
-from flows.cli.exits import Exit, NotAPass, print_json
+from flows.cli.exits import Exit, NotAPass, print_json, then
 from flows.cli.running import Running
 from flows.cli.terminal import Terminal
 from flows.fault_matrix import try_faults
-from flows.rehearsing import forget_last
+from flows.rehearsing import LEFT, forget_last, refuse_second, what_is_left
 from inventory.models.stage import StageResult
 from inventory.models.verdict import Verdict
 from rehearsal import deep, kvm_host, teardown
 from rehearsal.matrix.kept import write
 from rehearsal.matrix.registry import all_faults
+from rehearsal.reach import how_to_reach
+from tasks.drivers.errors import OutsideError
 from tasks.steps.stage import write_result
 
 _HEALTHY_RUNS = 2  # an emulated one takes minutes
@@ -24,25 +26,37 @@ _HEALTHY_RUNS = 2  # an emulated one takes minutes
 def rehearse_deep(out: Path, *, keep: bool, ready_parts: Path | None, as_json: bool) -> int:
     """The deep rehearsal. Returns the exit code."""
     start = time.monotonic()
+    refuse_second()
     terminal = Terminal()
-    forget_last(out)
-    up = deep.up(terminal, ready_parts, out)
+    with then(what_is_left):
+        up = deep.up(terminal, ready_parts, out)
     terminal.say(f"two KVM hosts are up after {up.seconds['all']:.0f} s")
     results: list[StageResult] = []
     code = int(Exit.DONE)
+    kept = "the machines are still up; `safe-harbor rehearse down` removes them"
     try:
-        with Running(up.site_file, terminal=terminal) as run:
+        forget_last(out)  # only now: until the site is ours, it may be in use
+        with (
+            then(kept if keep else f"the site was taken down; what was recorded is in {out}"),
+            Running(up.site_file, terminal=terminal) as run,
+        ):
             try:
                 _stages(run, results, out, keep=keep)
             except NotAPass as refusal:
                 results += [refusal.result] if refusal.result is not None else []
                 terminal.say(str(refusal))
                 code = int(Exit.NOT_A_PASS)
+            except (OutsideError, KeyboardInterrupt):
+                terminal.table(terminal.ended)
+                raise
             terminal.table(results)
     finally:
         terminal.close()
-        if not keep:
-            teardown.down(up.plan, terminal.step)
+        if keep:
+            sys.stderr.write("\n".join(how_to_reach(up.plan)) + "\n")
+        else:
+            with then(LEFT):
+                teardown.down(up.plan, terminal.step)
             terminal.close()
     if as_json:
         print_json([result.model_dump(mode="json") for result in results])

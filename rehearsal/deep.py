@@ -22,12 +22,13 @@ from inventory.models.command import Command
 from inventory.models.finding import Finding, Severity
 from inventory.models.stage import StageResult
 from inventory.models.verdict import Verdict, worst
-from rehearsal import guest_image, kvm_host, netns, nodes, packages, services, teardown
+from rehearsal import guest_image, kvm_host, netns, nodes, services, teardown
 from rehearsal.parts import Steps
 from rehearsal.plan import Machine, Plan
+from rehearsal.reach import link_kubectl
 from rehearsal.services.files import write_private
 from rehearsal.services.site_file import declaration
-from rehearsal.site import Site, prepare, refuse_second
+from rehearsal.site import Site, claim, prepare, refuse_second
 from rehearsal.state import State
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Host, Kube
@@ -63,19 +64,17 @@ def up(steps: Steps, ready_parts: Path | None, out: Path) -> Site:
     """
     mine = plan()
     refuse_second(Plan())
-    packages.install(packages.missing(packages.PACKAGES | packages.DEEP_PACKAGES), steps.step)
     programs = prepare(steps, ready_parts, mine)
     image = guest_image.image(steps)
     began = time.monotonic()
-    state = State(mine)
-    if not state.claim():
-        raise OutsideError("rehearsal", "another one is just starting", "safe-harbor rehearse down")
+    state = claim(mine)
     try:
         steps.step("networks, keys and KVM hosts")
         nodes.make_keys(mine, mine.kvm_hosts)
         services.prepare(mine)
         netns.raise_wan(mine, state)
         kvm_host.boot(mine, state)
+        link_kubectl(mine, programs)
         file = _write_site_file(mine, programs, image, out)
     except BaseException:
         teardown.down(mine)
@@ -166,7 +165,7 @@ def _write_site_file(mine: Plan, programs: Path, image: Path, out: Path) -> Path
         "kind": "flannel_wireguard"
     }  # containers' kernel has none here
     content["waivers"] = _waivers(content["waivers"][0]) if accelerator == "qemu" else []
-    file = mine.site / "site.yaml"
+    file = mine.site_file
     write_private(file, yaml.safe_dump(content, sort_keys=False).encode())
     load_site(file)
     return file

@@ -1,7 +1,8 @@
 """What this machine can and cannot do for a rehearsal, by bounded trials, not by guessing.
 
 The trials run in a network and mount namespace of their own that ends with them: nothing of this machine
-changes.
+changes. What the packages will bring, when `rehearse` installs them, is a warning: only what they do not mend
+makes a rehearsal impossible.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -24,6 +26,7 @@ GIB = 1 << 30
 _TRIAL_S = 5.0
 _INOTIFY_A_NODE = 18  # counted: 13 a worker, 26 a control plane
 _DISK_GIB, _DISK_BUILD_GIB, _MEMORY_GIB = 3, 6, 6
+PREFECT_PORT = 4200  # what `flows.orchestrator` takes where it is free
 
 
 class Level(StrEnum):
@@ -73,12 +76,12 @@ def examine(plan: Plan | None = None, *, will_build: bool | None = None) -> list
     plan = plan or Plan()
     will_build = bool(parts.missing()) if will_build is None else will_build
     found = [_root()]
-    found += _packages(will_build)
+    found.append(_packages(packages.wanted(build=will_build, deep=bool(plan.kvm_hosts))))
     if os.geteuid() == 0:
         found += [_trial(name, *trial) for name, trial in _TRIALS.items()]
     found += [_tun(), _inotify(plan), _cgroups(), _limits(), _merged_usr()]
     found += [_go(will_build), _memory(Path("/proc/meminfo").read_text())]
-    found += [_disk(plan, will_build), _port_owner(plan), _site(plan)]
+    found += [_disk(plan, will_build), _port_owner(plan), port(PREFECT_PORT), _site(plan)]
     return found
 
 
@@ -103,10 +106,19 @@ def run_trial(script: str, run: Callable[..., subprocess.CompletedProcess[str]] 
 
 
 def _trial(name: str, script: str, purpose: str) -> Observation:
+    program = script.split()[0]
+    if not packages.there(program):
+        return _untried(name, program)
     why = run_trial(script)
     if not why:
         return Observation(name, Level.OK, "works")
     return Observation(name, Level.FAIL, why, f"this kernel lacks it; it is needed for {purpose}")
+
+
+def _untried(name: str, program: str) -> Observation:
+    return Observation(
+        name, Level.WARN, f"not tried: {program} is missing", "`rehearse` looks again with the packages"
+    )
 
 
 def _root() -> Observation:
@@ -117,16 +129,14 @@ def _root() -> Observation:
     )
 
 
-def _packages(will_build: bool) -> list[Observation]:
-    wanted = packages.PACKAGES | (packages.BUILD_PACKAGES if will_build else {})
+def _packages(wanted: dict[str, str]) -> Observation:
     lacking = packages.missing(wanted)
     if not lacking:
-        return [Observation("packages", Level.OK, f"all {len(wanted)} are there")]
-    level = Level.WARN if os.geteuid() == 0 and shutil.which("apt-get") else Level.FAIL
-    why = f"missing: {', '.join(lacking)}"
-    return [
-        Observation("packages", level, why, f"installed by `rehearse`, or: {packages.install_line(lacking)}")
-    ]
+        return Observation("packages", Level.OK, f"all {len(wanted)} are there")
+    why, line = f"missing: {', '.join(lacking)}", packages.install_line(lacking)
+    if packages.may_install():
+        return Observation("packages", Level.WARN, why, f"installed by `rehearse`, or: {line}")
+    return Observation("packages", Level.FAIL, why, f"run as root: {line}")
 
 
 def _tun() -> Observation:
@@ -244,6 +254,8 @@ def _port_owner(plan: Plan) -> Observation:
     """The site has addresses of its own; only the way to them can be taken."""
     if teardown.present(plan):
         return Observation("addresses", Level.OK, "the site's own")
+    if not packages.there("ip"):
+        return _untried("addresses", "ip")
     taken = []
     for network in (plan.wan_network, plan.oslo_network):
         done = subprocess.run(
@@ -258,6 +270,21 @@ def _port_owner(plan: Plan) -> Observation:
             "the rehearsal needs that network: remove it",
         )
     return Observation("addresses", Level.OK, f"{plan.wan_network} and {plan.oslo_network} are free")
+
+
+def port(number: int) -> Observation:
+    """Only Prefect's server listens on this machine itself; all else has addresses of its own."""
+    name = f"port {number}"
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", number))
+        except OSError as error:
+            remedy = (
+                "Prefect's server takes another port, which is printed; "
+                f"who holds it: ss -ltnp 'sport = :{number}'"
+            )
+            return Observation(name, Level.WARN, f"127.0.0.1:{number}: {error.strerror}", remedy)
+    return Observation(name, Level.OK, "free for Prefect's server")
 
 
 def _site(plan: Plan) -> Observation:

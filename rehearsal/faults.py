@@ -60,7 +60,7 @@ class SlowTarget(NoFault):
     def after_stage(self, name: str) -> None:
         """Set the shop's delay in its Deployment and wait until every pod of the old one is gone."""
         if name == "move":
-            site = load_site(self._plan.site / "site.yaml")
+            site = load_site(self._plan.site_file)
             slow_down(site, SLOWED_BY_MS)
 
 
@@ -97,7 +97,7 @@ class DeadEdge:
             break
         if self._over.wait(1.0):  # let it serve its half for a moment
             return
-        site = load_site(plan.site / "site.yaml")
+        site = load_site(plan.site_file)
         node = next(node for node in site.target.nodes if str(node.address) == plan.oslo_edge.address)
         with SshHost(node, site.target.ssh) as host:
             # Masked, so that no restart of systemd's heals the fault.

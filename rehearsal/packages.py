@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from rehearsal import policy
 from tasks.drivers.errors import CommandFailed, Denied
 
 # Package -> a program of it. (The edge, the database, the registry, the name server and runc run in the site;
@@ -66,14 +67,27 @@ _DAEMONS = {
     ),
 }
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# invoke-rc.d asks it before it starts a daemon; 101 means no.
-_POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def wanted(*, build: bool, deep: bool = False) -> dict[str, str]:
+    """The packages of a rehearsal, those to build parts and those of a deep one with them."""
+    return PACKAGES | (BUILD_PACKAGES if build else {}) | (DEEP_PACKAGES if deep else {})
 
 
 def missing(packages: dict[str, str] | None = None) -> tuple[str, ...]:
     """The packages whose program is not on this machine."""
-    wanted = PACKAGES if packages is None else packages
-    return tuple(name for name, program in wanted.items() if not _there(program))
+    looked_for = PACKAGES if packages is None else packages
+    return tuple(name for name, program in looked_for.items() if not there(program))
+
+
+def there(program: str) -> bool:
+    """Whether a program (by its name) or a file (by its path) is on this machine."""
+    return Path(program).exists() if program.startswith("/") else bool(shutil.which(program, path=_PATH))
+
+
+def may_install() -> bool:
+    """Whether `install` can do it: as root, with apt."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def install_line(names: tuple[str, ...]) -> str:
@@ -86,27 +100,18 @@ def install(names: tuple[str, ...], say: Callable[[str], None] = lambda _: None)
 
     Raises Denied with the line to run where we are not root, CommandFailed with apt's last lines.
     """
+    if os.geteuid() == 0:
+        policy.remove_left()  # of a run that was killed, which may have installed all that was missing
     if not names:
         return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if not may_install():
         raise Denied("packages", f"missing: {', '.join(names)}", f"run as root: {install_line(names)}")
     say(f"installing {', '.join(names)}")
-    ours = not _POLICY.exists()
-    try:
-        if ours:
-            _POLICY.write_text("#!/bin/sh\nexit 101\n")
-            _POLICY.chmod(0o755)
+    with policy.no_daemons():
         _apt("update", "-q")
         _apt("install", "-q", "-y", "--no-install-recommends", *names)
-    finally:
-        if ours:
-            _POLICY.unlink(missing_ok=True)
     installed = [units for part, units in _DAEMONS.items() if any(part in name for name in names)]
     _disable(tuple(unit for units in installed for unit in units))
-
-
-def _there(program: str) -> bool:
-    return Path(program).exists() if program.startswith("/") else bool(shutil.which(program, path=_PATH))
 
 
 def _apt(*words: str) -> None:

@@ -2,28 +2,33 @@
 
 A part's digest covers its go.mod, go.sum, *.go and flags; a second start builds nothing. The nodes see one
 folder with a hard link to every program. `ready` takes a folder of programs that somebody else built.
+One build at a time: a second one waits for the first, and finds what it has built.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import platform
 import shutil
-import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from inventory.errors import BadInput
+from rehearsal.bound import bound
 from rehearsal.parts_list import PARTS, PROGRAMS, Part
 from tasks.drivers import checksums
 from tasks.drivers.errors import CommandFailed
 
 SOURCES = Path(__file__).parent / "parts"
 _SHOWN_LINES = 15
+_SCRATCH = ".scratch-"  # a folder of a build that is under way; where none is, of one that was killed
+_LOOK_AGAIN_S = 0.5
 
 
 class Steps(Protocol):
@@ -79,10 +84,14 @@ def build(steps: Steps, parts: Sequence[Part] = PARTS, into: Path | None = None)
     Raises CommandFailed with the compiler's last lines where a part does not build.
     """
     into = into or cache()
-    lacking = missing(parts, into)
-    for number, part in enumerate(lacking, start=1):
-        _build(part, into, f"part {number} of {len(lacking)}, the first time only", steps)
-    return _together(parts, into)
+    whole = _whole(parts, into)
+    if whole.is_dir() and not missing(parts, into):
+        return whole
+    with _alone(into, steps):
+        lacking = missing(parts, into)
+        for number, part in enumerate(lacking, start=1):
+            _build(part, into, f"part {number} of {len(lacking)}, the first time only", steps)
+        return whole if whole.is_dir() else _together(parts, into)
 
 
 def argv(part: Part, program: str, out: Path) -> list[str]:
@@ -96,6 +105,26 @@ def _folder(part: Part, into: Path) -> Path:
     return into / f"{part.folder}-{digest(part)}"
 
 
+@contextmanager
+def _alone(into: Path, steps: Steps) -> Iterator[None]:
+    """No other build works in the cache during the block, and nothing of a killed one lies there.
+
+    The lock goes with the process that holds it, however it ends.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    with into.with_name(f"{into.name}.lock").open("a") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                steps.step("waiting for another build of the parts, which is going on")
+                time.sleep(_LOOK_AGAIN_S)
+        for left in into.glob(".*/"):
+            shutil.rmtree(left)
+        yield
+
+
 def _build(part: Part, into: Path, place: str, steps: Steps) -> None:
     if shutil.which("go") is None:
         raise CommandFailed(
@@ -103,30 +132,27 @@ def _build(part: Part, into: Path, place: str, steps: Steps) -> None:
             "the Go tool is not installed, and the parts are built with it",
             "install Go 1.26 or newer (https://go.dev/dl/), or give ready programs: --parts DIR",
         )
-    into.mkdir(parents=True, exist_ok=True)
     text = f"building {part.folder} ({place}, about {_words(part.seconds)})"
-    with tempfile.TemporaryDirectory(dir=into, prefix=f".{part.folder}-") as scratch:
+    with tempfile.TemporaryDirectory(dir=into, prefix=_SCRATCH) as scratch:
         out = Path(scratch) / "programs"
         out.mkdir()
         for program in part.programs:
-            _run(argv(part, program, out), part, text, steps)
+            _run(argv(part, program, out), part, text, steps, Path(scratch))
         out.rename(_folder(part, into))
 
 
-def _run(words: list[str], part: Part, text: str, steps: Steps) -> None:
-    environment = {**os.environ, "CGO_ENABLED": "1" if part.cgo else "0", "GOFLAGS": "-buildvcs=false"}
+def _run(words: list[str], part: Part, text: str, steps: Steps, scratch: Path) -> None:
+    environment = {
+        **os.environ,
+        "CGO_ENABLED": "1" if part.cgo else "0",
+        "GOFLAGS": "-buildvcs=false",
+        "GOTMPDIR": str(scratch),  # what a killed compiler leaves is then swept with the rest
+    }
     with tempfile.TemporaryFile("w+") as output:
-        child = subprocess.Popen(
-            words, cwd=SOURCES / part.folder, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
-        try:
+        with bound(words, cwd=SOURCES / part.folder, env=environment, output=output) as child:
             while child.poll() is None:
                 steps.step(text)
                 time.sleep(0.2 if part.seconds < 10 else 1.0)
-        finally:
-            if child.poll() is None:  # interrupted: leave no compiler behind
-                child.terminate()
-                child.wait()
         if child.returncode:
             output.seek(0)
             said = "".join(output.readlines()[-_SHOWN_LINES:]).rstrip()
@@ -147,13 +173,15 @@ def _remedy(said: str, part: Part) -> str:
     return "run the line above by hand in rehearsal/parts/, or give ready programs: --parts DIR"
 
 
-def _together(parts: Sequence[Part], into: Path) -> Path:
+def _whole(parts: Sequence[Part], into: Path) -> Path:
+    """The folder with every program of these parts."""
     listed = "".join(digest(part) for part in parts) + checksums.NAME
-    every = hashlib.sha256(listed.encode()).hexdigest()[:16]
-    folder = into / f"all-{every}"
-    if folder.is_dir():
-        return folder
-    with tempfile.TemporaryDirectory(dir=into, prefix=".all-") as scratch:
+    return into / f"all-{hashlib.sha256(listed.encode()).hexdigest()[:16]}"
+
+
+def _together(parts: Sequence[Part], into: Path) -> Path:
+    folder = _whole(parts, into)
+    with tempfile.TemporaryDirectory(dir=into, prefix=_SCRATCH) as scratch:
         out = Path(scratch) / "programs"
         out.mkdir()
         for part in parts:

@@ -122,6 +122,11 @@ class Plan:
         return self.state / "sites" / "rehearsal"
 
     @property
+    def site_file(self) -> Path:
+        """The site file."""
+        return self.site / "site.yaml"
+
+    @property
     def secrets(self) -> Path:
         """Secret files, mode 0600 in a folder of mode 0700."""
         return self.site / "secrets"
@@ -145,6 +150,11 @@ class Plan:
     def oslo_kubeconfig(self) -> Path:
         """The target cluster's kubeconfig, written by `prepare`."""
         return self.site / "oslo.kubeconfig"
+
+    @property
+    def kubectl(self) -> Path:
+        """A link to the multi-call program of Kubernetes, which is kubectl under this name."""
+        return self.state / "kubectl"
 
     @property
     def ssh_key(self) -> Path:

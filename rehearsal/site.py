@@ -13,9 +13,10 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal import cluster_source, doctor, netns, nodes, packages, parts, teardown
+from rehearsal import cluster_source, doctor, netns, nodes, packages, parts, policy, teardown
 from rehearsal.parts import Steps
 from rehearsal.plan import Plan
+from rehearsal.reach import link_kubectl
 from rehearsal.state import State
 from tasks.drivers.errors import Denied, OutsideError
 
@@ -39,20 +40,19 @@ class Site:
 def prepare(steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None) -> Path:
     """Packages and parts, once a machine; answers the folder of programs.
 
-    The doctor looks between them: its trials need the packages, and a quarter of an hour of building is for
-    machines that can hold a site. Raises Denied (not root, or unfit), BadInput (`ready_parts`), CommandFailed
-    (a package or part fails).
+    The doctor looks before them, and again at what only the packages could show: installing and a quarter of
+    an hour of building are for machines that can hold a site. Raises BadInput (`ready_parts`) and Denied (not
+    root, or unfit: the doctor's list) before anything is installed, CommandFailed (a package or part fails).
     """
-    if os.geteuid() != 0:
-        raise Denied(
-            "rehearsal", "it makes network namespaces and machines, which needs root", "run it with sudo"
-        )
-    wanted = dict(packages.PACKAGES)
-    if ready_parts is None and parts.missing():
-        wanted |= packages.BUILD_PACKAGES
-    packages.install(packages.missing(wanted), steps.step)
-    refuse_unfit(plan or Plan(), will_build=ready_parts is None and bool(parts.missing()))
-    return parts.ready(ready_parts) if ready_parts is not None else parts.build(steps)
+    plan = plan or Plan()
+    programs = parts.ready(ready_parts) if ready_parts is not None else None
+    will_build = programs is None and bool(parts.missing())
+    refuse_unfit(plan, will_build=will_build)
+    lacking = packages.missing(packages.wanted(build=will_build, deep=bool(plan.kvm_hosts)))
+    packages.install(lacking, steps.step)
+    if lacking:
+        refuse_unfit(plan, will_build=will_build)
+    return programs or parts.build(steps)
 
 
 def up(steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None, *, out: Path) -> Site:
@@ -62,9 +62,8 @@ def up(steps: Steps, ready_parts: Path | None = None, plan: Plan | None = None, 
     """
     plan = plan or Plan()
     refuse_second(plan)
-    programs = prepare(steps, ready_parts)
-    refuse_unfit(plan, will_build=False)
-    state = _claim(plan)
+    programs = prepare(steps, ready_parts, plan)
+    state = claim(plan)
     pool = ThreadPoolExecutor(max_workers=3)
     try:
         return _raise(plan, state, programs, steps, pool, out)
@@ -84,7 +83,8 @@ def down(steps: Steps, plan: Plan | None = None) -> list[str]:
     """Remove the site, or what an interrupted one left; answers what was removed, in words."""
     if os.geteuid() != 0:
         raise Denied("rehearsal", "removing it needs root", "run it with sudo")
-    return teardown.down(plan or Plan(), steps.step)
+    removed = teardown.down(plan or Plan(), steps.step)
+    return [*removed, *([f"file {policy.FILE}"] if policy.remove_left() else [])]
 
 
 def refuse_unfit(plan: Plan, *, will_build: bool) -> None:
@@ -93,7 +93,7 @@ def refuse_unfit(plan: Plan, *, will_build: bool) -> None:
     lacking = [item for item in found if item.level == doctor.Level.FAIL]
     if lacking:
         text = "".join(f"\n  {item.name}: {item.observed} -> {item.remedy}" for item in lacking)
-        raise Denied("this machine", f"cannot hold a rehearsal:{text}\n ", "see: safe-harbor doctor")
+        raise Denied("this machine", f"cannot hold a rehearsal, as `safe-harbor doctor` shows:{text}")
 
 
 def is_up(plan: Plan | None = None) -> bool:
@@ -109,7 +109,8 @@ def refuse_second(plan: Plan) -> None:
         )
 
 
-def _claim(plan: Plan) -> State:
+def claim(plan: Plan) -> State:
+    """The record of a new site. Raises AlreadyUp where somebody else has just made one."""
     state = State(plan)
     if not state.claim():
         raise AlreadyUp("rehearsal", "another one is just starting", f"wait for it, or: {WAY_OUT}")
@@ -146,8 +147,9 @@ def _raise(
     steps.step("the shop on the source cluster")
     timed("shop", lambda: publish(plan, plan.aws_kubeconfig))
     write_site_file(plan, programs, out)
+    link_kubectl(plan, programs)
     seconds["all"] = round(time.monotonic() - began, 1)
-    return Site(plan, plan.site / "site.yaml", programs, seconds)
+    return Site(plan, plan.site_file, programs, seconds)
 
 
 def _cluster(plan: Plan, state: State, programs: Path) -> None:

@@ -55,12 +55,17 @@ def start_of(pid: int) -> int | None:
     return None if fields[0] in ("Z", "X") else int(fields[19])
 
 
+def record_of(plan: Plan) -> Path:
+    """The file of a site's record."""
+    return plan.state / "state.json"
+
+
 class State:
     """The record of one site. Safe to use from several threads and several commands at once."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.file = plan.state / "state.json"
+        self.file = record_of(plan)
         self._lock = threading.RLock()
         self._closed = threading.Event()
         self._things = self._read()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rehearsal import cgroups, netns, node_root, nodes
 from rehearsal.plan import Machine, Plan
-from rehearsal.state import MARK, State, start_of
+from rehearsal.state import MARK, State, record_of, start_of
 from tasks.drivers.errors import OutsideError
 
 NSPAWN = Path("/run/systemd/nspawn")
@@ -99,8 +99,9 @@ def mounts_below(top: Path, mountinfo: str | None = None) -> list[str]:
 
 def present(plan: Plan) -> bool:
     """Whether a site is up or was left: its record is there, or one of its namespaces."""
-    state = State(plan)
-    return state.file.exists() or bool(spaces(plan, state))
+    if record_of(plan).exists():  # before it is read, which only root may
+        return True
+    return bool(spaces(plan, State(plan)))
 
 
 def spaces(plan: Plan, state: State) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 
 from cyclopts import App, CycloptsError
@@ -29,6 +30,9 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+KEPT = "the state is kept; `--resume` goes on from here"
+
+
 class NotAPass(Exception):
     """A command judged, and the verdict is not a pass; the reasons are the message.
 
@@ -38,6 +42,19 @@ class NotAPass(Exception):
     def __init__(self, message: str, result: StageResult | None = None) -> None:
         super().__init__(message)
         self.result = result
+
+
+@contextmanager
+def then(what: str | Callable[[], str]) -> Iterator[None]:
+    """Where a part fails in the block, or it is interrupted, say `what` in place of KEPT.
+
+    A function is asked at that moment. Of nested blocks the innermost counts.
+    """
+    try:
+        yield
+    except (OutsideError, KeyboardInterrupt) as error:
+        error.add_note(what if isinstance(what, str) else what())
+        raise
 
 
 def answering(app: App, arguments: Sequence[str]) -> int:
@@ -51,12 +68,17 @@ def answering(app: App, arguments: Sequence[str]) -> int:
     except LedgerBroken as error:
         return _say(Exit.LEDGER_BROKEN, str(error))
     except OutsideError as error:
-        return _say(Exit.OUTSIDE_FAILED, str(error), "the state is kept; `--resume` goes on from here")
-    except KeyboardInterrupt:
-        return _say(Exit.INTERRUPTED, "interrupted", "the state is kept; `--resume` goes on from here")
+        return _say(Exit.OUTSIDE_FAILED, str(error), _hint(error))
+    except KeyboardInterrupt as error:
+        return _say(Exit.INTERRUPTED, "interrupted", _hint(error))
     except NotAPass as refusal:
         return _say(Exit.NOT_A_PASS, str(refusal), "nothing further was done")
     return result if isinstance(result, int) else Exit.DONE
+
+
+def _hint(error: BaseException) -> str:
+    notes: list[str] = getattr(error, "__notes__", [KEPT])
+    return notes[0]
 
 
 def _say(code: Exit, what: str, then: str = "") -> int:

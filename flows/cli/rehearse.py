@@ -100,7 +100,7 @@ def up(*, out: Path = Path("build/rehearsal"), parts: Parts = None, json: bool =
         programs = str(site.programs)
         print_json({"site_file": str(site.site_file), "programs": programs, "seconds": site.seconds})
     else:
-        print("\n".join(how_to_reach(site)))  # noqa: T201 - the answer of the command
+        print("\n".join(how_to_reach(site.plan)))  # noqa: T201 - the answer of the command
     return Exit.DONE
 
 

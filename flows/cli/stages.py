@@ -13,6 +13,7 @@ from flows.cli.exits import Exit, NotAPass, print_json
 from flows.cli.running import Running, site_file
 from inventory.errors import BadInput
 from inventory.models.stage import StageResult
+from tasks.drivers.errors import OutsideError
 
 
 @Parameter(name="*")
@@ -139,14 +140,13 @@ def run(site: Site, options: Common = NO_OPTIONS, *, resume: bool = False, until
     with Running(file, actor=options.actor) as running:
         try:
             results = running.whole_exit(resume=resume, dry_run=options.dry_run, until=until)
-        except NotAPass as refusal:
-            if options.json:
-                print_json(_until_refused(running.place.state, refusal))
+        except NotAPass:
+            _close(running, _until_stopped(running), options)
             raise
-        if options.json:
-            print_json([result.model_dump(mode="json") for result in results])
-        else:
-            running.terminal.table(results)
+        except OutsideError:
+            running.terminal.table(_until_stopped(running))
+            raise
+        _close(running, results, options)
     return Exit.DONE
 
 
@@ -236,13 +236,22 @@ def _require_capture(file: Path) -> None:
     read_capture(load_site(file).replay.capture)
 
 
-def _until_refused(state: Path, refusal: NotAPass) -> list[dict[str, Any]]:
-    """The results of a run up to the stage that refused, oldest first."""
+def _close(running: Running, results: list[StageResult], options: Common) -> None:
+    if options.json:
+        print_json([result.model_dump(mode="json") for result in results])
+    else:
+        running.terminal.table(results)
+
+
+def _until_stopped(running: Running) -> list[StageResult]:
+    """The results up to the stage that stopped a run, oldest first, with those that it skipped as done."""
     from tasks.steps.stage import read_result
 
-    if refusal.result is None:
+    ran = running.terminal.ended
+    if not ran:
         return []
     names = _exit_stages()
-    before = names[: names.index(refusal.result.name)]
-    found = [each for name in before if (each := read_result(state, name)) is not None]
-    return [each.model_dump(mode="json") for each in (*found, refusal.result)]
+    # Machines are made before the preparation; that stage is none of every exit.
+    first = names.index(ran[0].name if ran[0].name in names else "prepare")
+    skipped = (read_result(running.place.state, name) for name in names[:first])
+    return [*(each for each in skipped if each is not None), *ran]

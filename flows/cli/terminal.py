@@ -31,6 +31,7 @@ class Terminal:
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
+        self.ended: list[StageResult] = []  # every stage that has ended, oldest first
         self._status: Status | None = None
         self._stage = ""
         self._since = time.monotonic()
@@ -60,6 +61,7 @@ class Terminal:
     def stage_ended(self, result: StageResult) -> None:
         """See `Progress`."""
         self.close()
+        self.ended.append(result)
         word, style = MARKS[result.verdict]
         what = f"{len(result.findings)} checks" if result.findings else ""
         changes = f"{result.changes} changes" if result.changes else ""

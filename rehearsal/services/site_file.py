@@ -30,7 +30,7 @@ def write_site_file(plan: Plan, programs: Path, out: Path) -> Site:
     `programs` is the folder of the built programs, `out` becomes the site's state folder. Files that stages
     write later (the target's kubeconfig, the capture) need not be there.
     """
-    path = plan.site / "site.yaml"
+    path = plan.site_file
     text = _HEADING + yaml.safe_dump(declaration(plan, programs, out), sort_keys=False, allow_unicode=True)
     write_private(path, text.encode())
     return load_site(path, check_files=False)

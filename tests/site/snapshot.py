@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from rehearsal import cgroups
+from rehearsal import cgroups, policy
 from rehearsal.plan import Plan
 from rehearsal.state import MARK
 from rehearsal.teardown import NSPAWN
@@ -16,6 +16,7 @@ _VOLATILE = re.compile(
     r"^(fs\.(dentry-state|file-nr|inode-(nr|state)|aio-nr|quota\.)|kernel\.(ns_last_pid|random\.|pty\.nr|sched_)"
     r"|net\.netfilter\.nf_conntrack_count|vm\.stat)"
 )
+_COUNTS = re.compile(r"\[\d+:\d+\]|counter packets \d+ bytes \d+| expires \d+sec")
 
 
 def snapshot(plan: Plan) -> dict[str, list[str]]:
@@ -24,10 +25,13 @@ def snapshot(plan: Plan) -> dict[str, list[str]]:
         "sysctls": _lines("sysctl", "-a", leave_out=_VOLATILE),
         "iptables": _lines("iptables-save", leave_out=re.compile(r"^#")),
         "ip6tables": _lines("ip6tables-save", leave_out=re.compile(r"^#")),
+        "nftables": _lines("nft", "list", "ruleset"),
         "links": _lines("ip", "-o", "-br", "link"),
         "addresses": _lines("ip", "-o", "-br", "address"),
         "routes": _lines("ip", "route", "show", "table", "all"),
+        "routes6": _lines("ip", "-6", "route", "show", "table", "all"),
         "rules": _lines("ip", "rule"),
+        "rules6": _lines("ip", "-6", "rule"),
         "mounts": sorted(line.split(" ", 3)[3] for line in _read("/proc/self/mountinfo")),
         "namespaces": sorted(_names(Path("/run/netns"))),
         "cgroups": sorted(
@@ -37,6 +41,7 @@ def snapshot(plan: Plan) -> dict[str, list[str]]:
         ),
         "processes": sorted(_marked(plan)),
         "files": [str(plan.state)] if plan.state.exists() else [],
+        "policy": _read(str(policy.FILE)) if policy.FILE.exists() else [],
         "nspawn": sorted(str(path) for path in NSPAWN.glob("*/*") if path.parent.name != "locks"),
     }
 
@@ -55,7 +60,7 @@ def differences(before: dict[str, list[str]], after: dict[str, list[str]]) -> di
 def _lines(*argv: str, leave_out: re.Pattern[str] | None = None) -> list[str]:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.stdout or done.returncode == 0, f"{argv}: {done.stderr}"
-    lines = (re.sub(r"\[\d+:\d+\]", "", line).strip() for line in done.stdout.splitlines())
+    lines = (_COUNTS.sub("", line).strip() for line in done.stdout.splitlines())
     return sorted(line for line in lines if not (leave_out and leave_out.match(line)))
 
 

@@ -1,4 +1,4 @@
-"""A rehearsal leaves this machine as it found it: after `down`, a failure, a kill -9 at any moment."""
+"""A rehearsal leaves this machine as it found it: after `down`, a failure, a kill at any moment."""
 
 from __future__ import annotations
 
@@ -57,16 +57,22 @@ def test_up_and_down_leave_nothing(plan: Plan) -> None:
     assert site.down(Quiet(), plan) == []
 
 
-@pytest.mark.parametrize("after_s", [0.6, 1.2, 2.5, 6.0, 12.0])
+@pytest.mark.parametrize(
+    ("deadly", "after_s"),
+    [
+        *((signal.SIGKILL, after_s) for after_s in (0.6, 1.2, 2.5, 6.0, 12.0)),
+        *((signal.SIGTERM, after_s) for after_s in (1.0, 4.0)),  # what an ending machine or CI sends first
+    ],
+)
 def test_a_kill_in_the_middle_of_up_leaves_nothing_that_down_does_not_remove(
-    plan: Plan, after_s: float
+    plan: Plan, deadly: signal.Signals, after_s: float
 ) -> None:
     before = snapshot(plan)
     child = subprocess.Popen([sys.executable, "-c", _UP], start_new_session=True)
     _await_claim(plan, child)
     time.sleep(after_s)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    child.send_signal(deadly)
+    assert child.wait(10) == -deadly
     assert site.is_up(plan)
     site.down(Quiet(), plan)
     assert differences(before, snapshot(plan)) == {}
@@ -84,7 +90,7 @@ def test_an_interrupt_removes_what_was_made(plan: Plan) -> None:
     assert differences(before, snapshot(plan)) == {}
 
 
-@pytest.mark.parametrize("deadly", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("deadly", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_rehearsal_that_ends_early_takes_its_site_down(deadly: signal.Signals, tmp_path: Path) -> None:
     """The signal meets the command alone; what builds the site is a process of its own."""
     plan = Plan()
@@ -94,7 +100,7 @@ def test_a_rehearsal_that_ends_early_takes_its_site_down(deadly: signal.Signals,
     _await_claim(plan, command)
     time.sleep(3)
     command.send_signal(deadly)
-    assert command.wait(60) == (130 if deadly == signal.SIGINT else -signal.SIGKILL)
+    assert command.wait(60) == (130 if deadly == signal.SIGINT else -deadly)
     end = time.monotonic() + 60
     while site.is_up(plan):
         assert time.monotonic() < end

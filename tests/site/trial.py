@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rehearsal import nodes
 from rehearsal.plan import Machine, Plan
+from rehearsal.reach import link_kubectl
 from rehearsal.state import State
 
 
@@ -35,10 +36,9 @@ def inside(plan: Plan, machine: Machine, *argv: str) -> subprocess.CompletedProc
 
 def kubectl(plan: Plan, kubeconfig: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """kubectl on this machine, through the link."""
-    program = plan.state / "kubectl"
-    if not program.is_symlink():
-        program.symlink_to(_programs(plan) / "kubernetes")
-    argv = [str(program), f"--kubeconfig={kubeconfig}", *words]
+    if not plan.kubectl.is_symlink():  # a test may raise the source's cluster alone
+        link_kubectl(plan, _programs(plan))
+    argv = [str(plan.kubectl), f"--kubeconfig={kubeconfig}", *words]
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
 
 
