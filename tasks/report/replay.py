@@ -52,7 +52,9 @@ def replay_of(figures: Mapping[str, Any]) -> Replay:
 
 def round_rows(replay: Replay) -> list[RoundRow]:
     """Every round of every side with the machines that were read for it."""
-    machines = {(each.round, each.side): each.machines for each in replay.readings if each.valid}
+    machines: dict[tuple[int, str], tuple[MachineReading, ...]] = {
+        (each.round, each.side): each.machines for each in replay.readings if each.valid
+    }
     return [_row(each, machines.get((each.round, each.side), ())) for each in replay.rounds]
 
 

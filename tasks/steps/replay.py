@@ -21,6 +21,7 @@ from tasks.replay.rounds import SIDES, Campaign, campaign_of
 from tasks.replay.target_url import Endpoint
 from tasks.steps.answers import compare_answers
 from tasks.steps.load_progress import tell
+from tasks.steps.replay_page import page_of
 from tasks.steps.round_readings import SOURCE, Machine, machines_of, reading
 from tasks.steps.stage import HALTED, Draft, Halt
 from tasks.steps.workplace import current
@@ -65,7 +66,8 @@ def replay_rounds(draft: Draft) -> None:
         draft.verdict = Verdict.INCONCLUSIVE  # no round became valid: nothing that a gate could judge
     readings = [Reading(**item) for item in campaign.readings]
     draft.add(load_findings(readings, (observed(place.clock, SOURCE, json.dumps(campaign.readings)),)))
-    compare_answers(draft, campaign.capture, (campaign.endpoints["source"], campaign.endpoints["target"]))
+    with page_of(place, draft, campaign.kept):
+        compare_answers(draft, campaign.capture, (campaign.endpoints["source"], campaign.endpoints["target"]))
 
 
 def _read_around(campaign: Campaign, machines: Mapping[str, Sequence[Machine]]) -> None:

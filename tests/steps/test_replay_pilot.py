@@ -52,6 +52,8 @@ def replayed(
         loads = {each.subject: each for each in draft.findings if each.code == "RPL-LOAD"}
         assert set(loads) == {"source nodes", "oslo-1", "oslo-2", "oslo-3", "this machine"}
         assert "the cluster names no node" in loads["source nodes"].observed
+        assert "no run of `replay run` is here" in draft.figures["page_error"]  # the runs are made up
+        assert not (place.state / "replay.html").exists()
         assert draft.figures["pilot"]["planned_rounds"] == 12
         assert "pilot: 12 rounds for 90 % power; 12 are planned (replay.rounds)" in heard.said
         return compared, place.state
