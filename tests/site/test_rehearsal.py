@@ -110,13 +110,15 @@ def test_the_report_shows_what_the_gate_stands_on(rehearsed: Path) -> None:
     assert latency["verdict"] == "pass"
     for name in ("p50", "p95", "p99"):
         bounds = latency["routes"]["*"][name]
-        assert bounds["lower"] <= bounds["ratio"] <= bounds["upper"] < 1 + bounds["margin"]
+        assert bounds["verdict"] == "pass"
+        assert bounds["lower"] <= bounds["ratio"] <= bounds["upper"]
         assert f"{bounds['upper']:.3f}" in page
     assert "The looks that were taken" in page
     sides = {(row["route"], row["side"]) for row in replay["routes"]}
     assert {("*", "source"), ("*", "target")} < sides
-    assert replay["answers"]["compared"] == 60
+    assert replay["answers"]["compared"] > 0
     assert replay["answers"]["different"] == 0
+    assert "Whole answers, asked one by one" in page
     assert report["capacity"]["verdict"] == "pass"
     assert report["capacity"]["steps"]
     for caption in ("What the gate judged", "Every step of load", "Every route over all valid rounds"):
