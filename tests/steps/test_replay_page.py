@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tasks.steps.replay_page import PAGE, page_of
+from tasks.steps.report import write_report
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import opened
 from tests.inventory.sites import whole
+from tests.report import sample
 from tests.report.test_joined import written
 from tests.report.test_load import run
 from tests.steps.conftest import Heard
@@ -46,3 +48,14 @@ def test_an_interrupted_stage_waits_for_no_page(tmp_path: Path) -> None:
             raise KeyboardInterrupt
         assert time.monotonic() - started < 1
         assert not (place.state / PAGE).exists()
+
+
+def test_a_report_elsewhere_takes_the_page_along(tmp_path: Path) -> None:
+    with opened(whole(tmp_path / "site"), progress=Heard(), make_drivers=World().drivers) as place:
+        sample.write(place.state)
+        (place.state / PAGE).write_text("the page")
+        report = write_report(tmp_path / "out")
+        assert (tmp_path / "out" / PAGE).read_text() == "the page"
+        assert f'href="{PAGE}"' in report.html.read_text()
+        write_report(place.state)  # beside the page already
+        assert (place.state / PAGE).read_text() == "the page"
