@@ -12,7 +12,7 @@ from tasks.steps.workplace import opened
 
 @flow(name="replay")
 def replay(site: str, dry_run: bool = False) -> StageResult:
-    """Replay rounds until the latency gate can decide, or all of them are spent. Reads only."""
+    """Replay rounds until the latency gate can decide, or all of them are spent. Changes neither side."""
     del dry_run
     with opened(site), stage("replay") as draft:
         steps.replay_rounds(draft)

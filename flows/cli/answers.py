@@ -46,6 +46,7 @@ def verdict_lines(document: Mapping[str, Any]) -> list[str]:
     lines += _route_lines("server ", document["server_routes"])
     if not document["server_routes"]:
         lines.append("server-side latency: not measured; a nearer site can hide slower compute")
+    lines += [f"disturbed: {each}" for each in document["disturbed"]]
     return lines
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inventory.models.verdict import Verdict
-from tasks.facts.cpu import CpuWindow
+from tasks.facts.cpu import MIN_TICKS, CpuWindow
 
 LIMIT = 0.02  # of the processors' time; reference: the list of what to verify on a node
-MIN_TICKS = 100  # a second of one processor: a share of less says nothing
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,37 @@
-"""The cluster's programs on the lead's machine: which version of Kubernetes they are."""
+"""Programs on the lead's own machine: the cluster's, for their version, and a shell for a question."""
 
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 
 from inventory.errors import BadInput
 from inventory.kubernetes_version import Version
+from inventory.models.command import Shellable
+from tasks.drivers.errors import CommandFailed
+from tasks.drivers.ports import Output
 
 _WITHIN_S = 30.0
+HERE = "this machine"
+
+
+def run_here(command: Shellable, *, timeout_s: float = _WITHIN_S) -> Output:
+    """Run it in this machine's shell and return what it left. Raises CommandFailed for a time-out."""
+    start = time.monotonic()
+    try:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command.render()],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CommandFailed(HERE, f"`{command}`: {error}") from error
+    return Output(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
 
 
 def kubernetes_version(folder: Path) -> Version:

@@ -26,6 +26,7 @@ from typing import Any
 from inventory.errors import BadInput
 from inventory.models.site import LatencyGate
 from inventory.models.verdict import Verdict
+from tasks.gates.disturbance import disturbed
 from tasks.gates.endpoint import ERRORS, MIN_REQUESTS, Endpoint, Side, error_endpoint, percentile_endpoint
 from tasks.gates.latency_reasons import OVER_ALL, Judged, blocking, reasons_of, wanted_of
 from tasks.gates.looks import MIN_ROUNDS, Z_BOUNDS, look_points, t_bound, tail
@@ -87,13 +88,17 @@ def judge_latency_file(
     gate: LatencyGate | None = None,
     planned: int | None = None,
 ) -> dict[str, Any]:
-    """`judge latency FILE [--margin p99=0.15]`: the document of the verdict. Raises BadInput."""
+    """`judge latency FILE [--margin p99=0.15]`: the document of the verdict, and what disturbed its rounds.
+
+    Raises BadInput.
+    """
     policy = with_margins(gate or LatencyGate(), margins)
     rounds = read_rounds(path)
     try:
-        return judge(rounds.rounds, planned or rounds.planned_rounds, policy).document()
+        verdict = judge(rounds.rounds, planned or rounds.planned_rounds, policy)
     except BadInput as error:
         raise BadInput(error.what, path) from error
+    return verdict.document() | {"disturbed": disturbed(rounds.readings)}
 
 
 def with_margins(gate: LatencyGate, margins: Mapping[str, float] | None) -> LatencyGate:

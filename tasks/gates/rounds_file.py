@@ -38,6 +38,45 @@ class Round(BaseModel):
         return float(getattr(self, f"{percentile}_ms"))
 
 
+class MachineReading(BaseModel):
+    """What one machine had to do during a run; shares are 0..1. None was not observed: `missing` says why.
+
+    `own_kernel` None: nobody could tell. A container's steal is that of the machine beneath it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    machine: str = Field(min_length=1)
+    part: Literal["source", "target", "generator"]
+    own_kernel: bool | None = None
+    cpu_busy: float | None = Field(default=None, ge=0, le=1)
+    steal: float | None = Field(default=None, ge=0, le=1)
+    conntrack_count: int | None = Field(default=None, ge=0)  # the larger of before and after
+    conntrack_max: int | None = Field(default=None, ge=0)
+    tcp_sent: int | None = Field(default=None, ge=0)  # segments, first sendings
+    tcp_resent: int | None = Field(default=None, ge=0)  # segments
+    missing: str = ""
+
+    @property
+    def conntrack(self) -> float | None:
+        """How full the table was, 0..1."""
+        if self.conntrack_count is None or not self.conntrack_max:
+            return None
+        return self.conntrack_count / self.conntrack_max
+
+
+class Reading(BaseModel):
+    """The machines of the loaded side and the generator's own, over one run; `valid` as the run was."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    round: int = Field(ge=0)
+    side: Literal["source", "target"]
+    attempt: int = Field(default=1, ge=1)
+    valid: bool = True
+    machines: tuple[MachineReading, ...]
+
+
 class Rounds(BaseModel):
     """`planned_rounds` None: as many as the highest round number says, and at least 12."""
 
@@ -45,6 +84,7 @@ class Rounds(BaseModel):
 
     planned_rounds: int | None = Field(default=None, ge=1)
     rounds: tuple[Round, ...] = Field(min_length=1)
+    readings: tuple[Reading, ...] = ()  # empty: none were taken
 
 
 def read_rounds(path: Path) -> Rounds:

@@ -123,11 +123,40 @@ def raise_probes(
             _settle(kube, clock, found)
             return found
         if (clock.now() - started).total_seconds() > within_s:
-            raise ServiceFailed(
-                f"{kube.name}: probe pods",
-                f"not ready on {', '.join(missing)} in {within_s:g} s: {_why(pods, missing)}",
-                f"kubectl describe pods -n {NAMESPACE}",
-            )
+            raise _not_in_time(kube, pods, missing, within_s)
+        clock.sleep(_POLL_S)
+
+
+@contextmanager
+def on_every_node(
+    kube: Kube, clock: Clock, nodes: Sequence[str], reference: str, *, within_s: float = READY_WITHIN_S
+) -> Iterator[Mapping[str, str]]:
+    """Only the probes of the nodes' own network, for the time of the block: names of their pods by node.
+
+    Raises like `raise_probes` and `remove_probes`.
+    """
+    try:
+        yield _raise_on_nodes(kube, clock, nodes, reference, within_s)
+    finally:
+        remove_probes(kube, clock)
+
+
+def _raise_on_nodes(
+    kube: Kube, clock: Clock, nodes: Sequence[str], reference: str, within_s: float
+) -> Mapping[str, str]:
+    started = clock.now()
+    _await_the_last_gone(kube, clock, started + timedelta(seconds=within_s))
+    for manifest in manifests(reference):
+        if manifest["metadata"]["name"] in (NAMESPACE, NODE_APP):
+            kube.apply(manifest)
+    while True:
+        pods = kube.list("v1", "Pod", namespace=NAMESPACE)
+        found = _ready(pods, NODE_APP)
+        missing = [node for node in nodes if node not in found]
+        if not missing:
+            return found
+        if (clock.now() - started).total_seconds() > within_s:
+            raise _not_in_time(kube, pods, missing, within_s)
         clock.sleep(_POLL_S)
 
 
@@ -192,6 +221,16 @@ def _await_the_last_gone(kube: Kube, clock: Clock, deadline: datetime) -> None:
                 f"kubectl get namespace {NAMESPACE} -o yaml  # its conditions say what holds it",
             )
         clock.sleep(_POLL_S)
+
+
+def _not_in_time(
+    kube: Kube, pods: Sequence[Mapping[str, Any]], missing: Sequence[str], within_s: float
+) -> ServiceFailed:
+    return ServiceFailed(
+        f"{kube.name}: probe pods",
+        f"not ready on {', '.join(missing)} in {within_s:g} s: {_why(pods, missing)}",
+        f"kubectl describe pods -n {NAMESPACE}",
+    )
 
 
 def _ready(pods: Sequence[Mapping[str, Any]], app: str) -> dict[str, str]:

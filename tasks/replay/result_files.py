@@ -7,9 +7,11 @@ route), `records.npz` (one item a request).
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tasks.replay.histogram import Histogram
 from tasks.replay.job import RECORDS_FILE
 from tasks.replay.records import Records
 from tasks.replay.routes import OVER_ALL
@@ -32,6 +34,21 @@ def write(out_dir: Path, result: dict[str, Any], measured: dict[str, Measured], 
     written = out_dir / "result.json.part"
     written.write_text(json.dumps(result, indent=2, sort_keys=False) + "\n")
     written.replace(out_dir / "result.json")
+
+
+def read_histograms(folder: Path, which: str, routes: Iterable[str]) -> dict[str, Histogram]:
+    """The histograms that `write` left, `which` being `response` or `service`.
+
+    Raises ValueError or KeyError where the file is none, or has a route that is not among `routes`.
+    """
+    names = {_tag(route): route for route in routes}
+    found = {}
+    for line in (folder / f"{which}.hlog").read_text().splitlines():
+        if not line.startswith("#"):
+            tag, _, _, max_ms, encoded = line.split(",")
+            largest_us = round(float(max_ms) * 1000)
+            found[names[tag.removeprefix("Tag=")]] = Histogram.decoded(encoded, largest_us)
+    return found
 
 
 def _tag(route: str) -> str:

@@ -109,6 +109,8 @@ class Campaign:
     response: dict[str, dict[str, Histogram]] = field(default_factory=lambda: {side: {} for side in SIDES})
     service: dict[str, dict[str, Histogram]] = field(default_factory=lambda: {side: {} for side in SIDES})
     server: dict[str, dict[str, Histogram]] = field(default_factory=lambda: {side: {} for side in SIDES})
+    readings: list[dict[str, Any]] = field(default_factory=list)  # one a run whose runner took them
+    kept: dict[str, list[Path]] = field(default_factory=lambda: {side: [] for side in SIDES})  # valid runs
 
     def run_pairs(self) -> Iterator[Pair]:
         """Runs round after round; stop taking them when the gate has decided.
@@ -137,6 +139,7 @@ class Campaign:
             "order": [list(pair.order) for pair in self.pairs],
             "discarded": [item.__dict__ for pair in self.pairs for item in pair.discarded],
             "rounds": [item.__dict__ for pair in self.pairs for item in pair.figures],
+            "readings": self.readings,
         }
 
     def summary(self) -> dict[str, Any]:
@@ -174,6 +177,7 @@ class Campaign:
     def _pair(self, number: int, order: tuple[str, ...], plan: Plan) -> Pair:
         discarded: list[Discarded] = []
         runs: dict[str, RunResult] = {}
+        folders: dict[str, Path] = {}
         for side in order:
             for attempt in range(1, ATTEMPTS + 1):
                 folder = self.out_dir / f"round-{number:02d}-{side}-{attempt}"
@@ -181,8 +185,11 @@ class Campaign:
                 result = self.runner(plan, self.endpoints[side], folder, self.options, on_progress=tell)
                 if result.interrupted:
                     raise KeyboardInterrupt
+                if machines := result.result.get("machines"):
+                    told = {"round": number, "side": side, "attempt": attempt, "valid": result.valid}
+                    self.readings.append(told | {"machines": machines})
                 if result.valid:
-                    runs[side] = result
+                    runs[side], folders[side] = result, folder
                     break
                 discarded.append(Discarded(number, side, tuple(result.result["reasons"])))
             else:
@@ -190,6 +197,7 @@ class Campaign:
         figures: list[RoundFigures] = []
         for side in SIDES:
             figures.extend(self._taken_in(number, side, runs[side]))
+            self.kept[side].append(folders[side])
         return Pair(number, order, tuple(figures), tuple(discarded))
 
     def _taken_in(self, number: int, side: str, result: RunResult) -> Iterator[RoundFigures]:

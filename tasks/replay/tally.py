@@ -102,13 +102,18 @@ def by_route(records: Records, targets: tuple[Target, ...], timeout_s: float) ->
 
 def tally_of(records: Records, targets: tuple[Target, ...], timeout_s: float) -> Tally:
     """A request without an answer (time-out, reset, never sent) counts at `timeout_s`."""
+    return tally_with(by_route(records, targets, timeout_s), records)
+
+
+def tally_with(routes: dict[str, Measured], records: Records) -> Tally:
+    """The tally of these records, whose routes are measured already."""
     done = records.fault == Fault.NONE
     late_s = records.fired_s - records.due_s
     told = records.expected_status > 0  # not every capture has it
     connect = (records.fresh == 1) & ~np.isnan(records.sent_s)
     answered = done & ~np.isnan(records.first_byte_s)
     return Tally(
-        by_route(records, targets, timeout_s),
+        routes,
         Histogram.of(late_s[~np.isnan(late_s)]),
         Histogram.of((records.first_byte_s - records.sent_s)[answered]),
         Histogram.of((records.sent_s - records.fired_s)[connect]),

@@ -21,16 +21,13 @@ from tasks.report.model import (
     DataPlane,
     LedgerFigures,
     NodeRow,
-    Replay,
     Report,
-    Round,
     Stage,
     SurveyFigures,
     WaiverRow,
 )
+from tasks.report.replay import replay_of
 from tasks.report.stages import ORDER, read_stages, read_survey
-
-OVER_ALL = "*"  # the route of the rounds that holds every request
 
 
 def build_report(
@@ -69,7 +66,7 @@ def build_report(
         changes_by_phase=figures.get("prepare", {}).get("changes_by_phase", {}),
         data_plane=_data_plane(figures.get("network", {}).get("data_plane", {})),
         moved={name: _named(what) for name, what in figures.get("move", {}).items()},
-        replay=_replay(figures["replay"]) if "replay" in figures else None,
+        replay=replay_of(figures["replay"]) if "replay" in figures else None,
         capacity=figures.get("capacity", {}).get("capacity", {}),
         latency=gate.get("latency", {}),
         round_trips=gate.get("round_trips", {}),
@@ -188,19 +185,3 @@ def _data_plane(recorded: Mapping[str, Mapping[str, Any]]) -> dict[str, DataPlan
 
 def _named(what: Any) -> dict[str, Any]:
     return dict(what) if isinstance(what, Mapping) else {"value": what}
-
-
-def _replay(figures: Mapping[str, Any]) -> Replay:
-    curves = figures.get("curves_ms", {})
-    plain = {k: v for k, v in figures.items() if isinstance(v, str | int | float | bool)}
-    return Replay(
-        rounds=tuple(
-            Round(**{name: row[name] for name in Round.model_fields})
-            for row in figures.get("rounds", ())
-            if row.get("route", OVER_ALL) == OVER_ALL and row.get("vantage", "client") == "client"
-        ),
-        curves_ms={side: tuple(routes[OVER_ALL]) for side, routes in curves.items() if routes.get(OVER_ALL)},
-        figures=plain,
-        bodies=figures.get("bodies", {}),
-        answers=figures.get("answers", {}),
-    )

@@ -36,6 +36,7 @@ def environment() -> Environment:
         "figure": _figure,
         "label": _label,
         "moment": _moment,
+        "share": _share,
         "size": _size,
     }
     made.globals |= {"MARKS": MARKS}
@@ -48,6 +49,11 @@ def _count(value: float | None) -> str:
         return "\N{EN DASH}"
     shown = f"{value:,.2f}" if abs(value) < 100 else f"{value:,.1f}"
     return shown.rstrip("0").rstrip(".").replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def _share(value: float | None) -> str:
+    """A part of a whole, 0..1, in percent; a dash where there is none."""
+    return "\N{EN DASH}" if value is None else f"{value * 100:.1f} %"
 
 
 def _size(value: float) -> str:

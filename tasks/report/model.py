@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from inventory.models.finding import Evidence, Waiver
 from inventory.models.verdict import Verdict
+from tasks.gates.rounds_file import Reading
 
 SCHEMA = "safe-harbor/report/v1"
 Json = dict[str, Any]
@@ -122,14 +123,39 @@ class Round(Section):
     p99_ms: float
 
 
+class Discarded(Section):
+    """A run that said nothing and was repeated, or ended the rounds."""
+
+    round: int
+    side: str
+    reasons: tuple[str, ...]
+
+
+class RouteRow(Section):
+    """One side's route over all valid rounds, in ms from the intended time; None where it had no request."""
+
+    route: str
+    side: str
+    requests: int
+    errors: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
 class Replay(Section):
     """What was replayed. `curves_ms[side]` is (percentile, ms) over all requests."""
 
     rounds: tuple[Round, ...] = ()
+    discarded: tuple[Discarded, ...] = ()
+    readings: tuple[Reading, ...] = ()  # of the machines, one a run; those of discarded runs are not valid
+    pilot: Json = Field(default_factory=dict)  # safe-harbor/latency-pilot/v1; empty where none was run
+    routes: tuple[RouteRow, ...] = ()
     curves_ms: dict[str, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
     figures: Json = Field(default_factory=dict)  # the plain ones: seed, rate, invalid runs
     bodies: Json = Field(default_factory=dict)  # status and body hash of all answers of the rounds, compared
     answers: Json = Field(default_factory=dict)  # whole answers, asked one by one, compared
+    page: str = ""  # the file beside the report that shows the replay over its time
 
 
 class NodeRow(Section):

@@ -8,6 +8,7 @@ from inventory.models.verdict import Verdict
 from tasks.report.environment import environment
 from tasks.report.model import CheckRow, Report
 from tasks.report.plots import cutover, data_plane, latency, timeline
+from tasks.report.replay import round_rows
 
 
 def render(report: Report) -> str:
@@ -27,6 +28,7 @@ def render(report: Report) -> str:
             report=report,
             plots={name: Markup(svg) for name, svg in plots.items()},  # noqa: S704 - matplotlib escapes its texts
             groups=_groups(report),
+            rounds=round_rows(report.replay) if report.replay else [],
             tally=_tally(report),
         )
     )

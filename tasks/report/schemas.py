@@ -48,6 +48,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     verdict["properties"] = {
         "schema": {"const": "safe-harbor/latency-verdict/v1", "type": "string"},
         **verdict["properties"],
+        "disturbed": {"type": "array", "items": {"type": "string"}},  # of a judged file only
     }
     verdict["required"] = ["schema", *verdict["required"]]
     found["latency-verdict"] = verdict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from prefect import task
@@ -10,13 +11,18 @@ from prefect.cache_policies import NO_CACHE
 
 from inventory.models.site import Site
 from inventory.models.verdict import Verdict
+from tasks.checks.evidence import observed
+from tasks.gates.disturbance import load_findings
 from tasks.gates.latency_campaign import judged_campaign
 from tasks.gates.pilot import judge_pilot
-from tasks.gates.rounds_file import Round
+from tasks.gates.rounds_file import Reading, Round
 from tasks.replay.glance import Glance
-from tasks.replay.rounds import campaign_of
+from tasks.replay.rounds import SIDES, Campaign, campaign_of
+from tasks.replay.target_url import Endpoint
 from tasks.steps.answers import compare_answers
 from tasks.steps.load_progress import tell
+from tasks.steps.replay_page import page_of
+from tasks.steps.round_readings import SOURCE, Machine, machines_of, reading
 from tasks.steps.stage import HALTED, Draft, Halt
 from tasks.steps.workplace import current
 
@@ -45,20 +51,33 @@ def replay_rounds(draft: Draft) -> None:
         tell(place, f"{what}, {side}", glance)
 
     campaign.on_progress = told
-    if rules.pilot_rounds:
-        campaign.planned = _piloted(draft, urls["source"])
-    verdict = judged_campaign(campaign, place.site.latency)
+    with machines_of(place) as machines:
+        _read_around(campaign, machines)
+        if rules.pilot_rounds:
+            campaign.planned = _piloted(draft, urls["source"], machines)
+        verdict = judged_campaign(campaign, place.site.latency)
     rounds = campaign.rounds_file()
-    (place.state / ROUNDS_FILE).write_text(json.dumps(rounds, indent=1) + "\n")
+    file = place.state / ROUNDS_FILE
+    file.write_text(json.dumps(rounds, indent=1) + "\n")
     draft.figures |= {"rate_rps": rules.rate_rps, "seed": rules.seed} | campaign.summary()
-    draft.figures["rounds"] = rounds["rounds"]
-    draft.figures["discarded"] = rounds["discarded"]
+    for name in ("rounds", "discarded", "readings"):
+        draft.figures[name] = rounds[name]
     if verdict.verdict is Verdict.ERROR or not rounds["rounds"]:
         draft.verdict = Verdict.INCONCLUSIVE  # no round became valid: nothing that a gate could judge
-    compare_answers(draft, campaign.capture, (campaign.endpoints["source"], campaign.endpoints["target"]))
+    readings = [Reading(**item) for item in campaign.readings]
+    draft.add(load_findings(readings, (observed(place.clock, SOURCE, json.dumps(campaign.readings)),)))
+    with page_of(place, draft, campaign.kept):
+        compare_answers(draft, campaign.capture, (campaign.endpoints["source"], campaign.endpoints["target"]))
 
 
-def _piloted(draft: Draft, source: str) -> int:
+def _read_around(campaign: Campaign, machines: Mapping[str, Sequence[Machine]]) -> None:
+    def side_of(endpoint: Endpoint) -> str:
+        return next(side for side in SIDES if campaign.endpoints[side] == endpoint)
+
+    campaign.runner = reading(campaign.runner, machines, side_of)
+
+
+def _piloted(draft: Draft, source: str, machines: Mapping[str, Sequence[Machine]]) -> int:
     """How many rounds to plan, by the source against itself; keeps pilot.json.
 
     Raises Halt where the pilot says that no comparison could be believed, and what the replay raises.
@@ -77,6 +96,7 @@ def _piloted(draft: Draft, source: str) -> int:
         tell(place, f"pilot {number} of {rules.rounds}, {side} half", glance)
 
     campaign.on_progress = told
+    _read_around(campaign, machines)
     rounds = [Round(**figures.__dict__) for pair in campaign.run_pairs() for figures in pair.figures]
     (place.state / PILOT_FILE).write_text(json.dumps(campaign.rounds_file(), indent=1) + "\n")
     pilot = judge_pilot(rounds, place.site.latency)

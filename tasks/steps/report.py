@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from tasks.report.build import build_report
@@ -9,6 +10,7 @@ from tasks.report.model import LedgerFigures
 from tasks.report.write import Written
 from tasks.report.write import write_report as write_files
 from tasks.steps.measured import kept_measured
+from tasks.steps.replay_page import PAGE
 from tasks.steps.workplace import current
 
 
@@ -29,4 +31,8 @@ def write_report(out: Path) -> Written:
         written_at=place.clock.now(),
         measured=kept_measured(place.state),
     )
-    return write_files(report, out)
+    written = write_files(report, out)
+    page = place.state / PAGE
+    if report.replay and report.replay.page and page.exists() and out.resolve() != place.state.resolve():
+        shutil.copyfile(page, out / PAGE)  # the report names it as a file beside itself
+    return written

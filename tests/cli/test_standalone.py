@@ -56,6 +56,19 @@ def test_judge_latency(command: Command, tmp_path: Path, ratio: float, code: int
     assert ("nothing further was done" in said.err) == (code == 1)
 
 
+def test_judge_latency_shows_which_rounds_were_disturbed(command: Command, tmp_path: Path) -> None:
+    file = rounds(tmp_path, 0.6)
+    assert "disturbed" not in command("judge", "latency", file).out
+    machine = {"machine": "oslo-2", "part": "target", "own_kernel": False, "steal": 0.07}
+    reading = {"round": 2, "side": "target", "machines": [machine]}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"readings": [reading]}))
+    said = command("judge", "latency", file)
+    assert said.code == 0
+    assert (
+        "disturbed: round 2, target: oslo-2: 7.0% of the processor time stolen from the machine" in said.out
+    )
+
+
 def test_judge_latency_takes_margins(command: Command, tmp_path: Path) -> None:
     file = rounds(tmp_path, 1.3)
     assert command("judge", "latency", file).code == 1

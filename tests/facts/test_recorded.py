@@ -119,11 +119,11 @@ def test_cpu() -> None:
     found = cpu.parse(recorded("cpu"))
     assert found.total > 0
     assert 0 <= found.steal < 1
-    assert cpu.parse("cpu 0 0 0 0 0 0 0 0 0 0\ncpu 50 0 0 40 0 0 0 10 9 9\n") == cpu.CpuWindow(100, 10)
+    assert cpu.parse("cpu 0 0 0 0 0 0 0 0 0 0\ncpu 50 0 0 40 0 0 0 10 9 9\n") == cpu.CpuWindow(100, 10, 40)
     with pytest.raises(ValueError, match="two readings"):
         cpu.parse("cpu 1 2 3 4 5 6 7 8\n")
     with pytest.raises(ValueError, match="no processor time"):
-        _ = cpu.CpuWindow(0, 0).steal
+        _ = cpu.CpuWindow(0, 0, 0).steal
 
 
 def test_os_release() -> None:

@@ -14,7 +14,7 @@ from tasks.drivers.errors import ServiceFailed
 from tasks.drivers.ports import Output
 from tasks.facts.probe import NAMESPACE
 from tasks.networks import probe_image
-from tasks.networks.probe import Probes, manifests, probing, raise_probes
+from tasks.networks.probe import Probes, manifests, on_every_node, probing, raise_probes
 from tasks.networks.proxy_account import ensure, refuse_hidden_clients
 from tests.networks.cluster import MemoryKube, StillClock, pod, said
 from tests.operations.network_site import facts, site
@@ -105,6 +105,14 @@ def test_probes_are_removed_where_they_never_came_up() -> None:
     kube = cluster()
     with pytest.raises(ServiceFailed, match="no pod was created"), probing(kube, StillClock(), NODES, "x"):
         pytest.fail("not reached")
+    assert kube.objects == {}
+
+
+def test_only_the_probes_of_the_nodes_where_nothing_else_is_asked() -> None:
+    kube = cluster().put(*all_pods())
+    with on_every_node(kube, StillClock(), NODES, "x") as pods:
+        assert pods == {node: f"probe-node-{node}" for node in NODES}
+        assert {name for kind, _, name in kube.objects if kind in ("DaemonSet", "Service")} == {"probe-node"}
     assert kube.objects == {}
 
 

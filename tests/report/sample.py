@@ -158,6 +158,22 @@ def figures() -> dict[str, dict[str, Any]]:
             "rounds_run": 8,
             "runs_discarded": 1,
             "rounds": rounds,
+            "discarded": [{"round": 5, "side": "target", "reasons": ["backlog of 3 requests"]}],
+            "readings": [
+                {"round": row["round"], "side": row["side"], "attempt": 1, "valid": True}
+                | {"machines": _machines(row["side"])}
+                for row in rounds
+                if row["route"] == "*"
+            ],
+            "pilot": _PILOT,
+            "figures_ms": {
+                side: {
+                    route: {"p50": 9.0 * k, "p95": 24.0 * k, "p99": 51.0 * k, "p99_9": None, "max": 300.0}
+                    for route in ("*", "/product/{id}")
+                }
+                for side, k in (("source", 1.0), ("target", 0.72))
+            },
+            "page": "replay.html",
             "curves_ms": curve,
             "answers": {"compared": 60, "same": 60, "different": 0, "varying": 0, "unanswered": 0},
             "bodies": {"compared": 912, "same": 912, "different": 0, "varying": 40, "first_differences": []},
@@ -184,7 +200,16 @@ def figures() -> dict[str, dict[str, Any]]:
         },
         "gate": {
             "round_trips": {"NIX1": {"oslo-1": {"sent": 100, "lost": 0, "min_ms": 0.04, "p99_ms": 0.4}}},
-            "latency": {"verdict": "pass", "reasons": [], "looks": [], "routes": _routes()},
+            "latency": {
+                "verdict": "pass",
+                "reasons": [],
+                "planned_rounds": 12,
+                "looks": [
+                    {"look": 1, "rounds": 4, "z": 3.18, "alpha": 0.0007, "t": 8.9, "verdict": "inconclusive"},
+                    {"look": 2, "rounds": 8, "z": 2.14, "alpha": 0.0162, "t": 2.6, "verdict": "pass"},
+                ],
+                "routes": _routes(),
+            },
             "decision": {"go": True, "digest": "cd" * 32, "reasons": [], "findings": 21, "waivers": []},
         },
         "approve": {
@@ -224,6 +249,34 @@ def figures() -> dict[str, dict[str, Any]]:
 
 
 _PERCENTILES = (0.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.95, 100.0)
+
+
+_PILOT: dict[str, Any] = {
+    "schema": "safe-harbor/latency-pilot/v1",
+    "verdict": "pass",
+    "reasons": [],
+    "rounds": 8,
+    "planned_rounds": 12,
+    "routes": {
+        "*": {
+            "p99": {"sigma_d": 0.0461, "rounds_needed": 5, "ratio": 1.003, "lower": 0.97, "upper": 1.04}
+            | {"differs": False}
+        }
+    },
+}
+
+
+def _machines(side: str) -> list[dict[str, Any]]:
+    """The source's nodes were not read; one of the target's is a container whose machine was stolen from."""
+    unread = {"machine": "source nodes", "part": "source", "missing": "source: Denied: pods/exec"}
+    quiet = {"steal": 0.001, "conntrack_count": 650, "conntrack_max": 1000, "tcp_sent": 9000}
+    here = {"machine": "this machine", "part": "generator", "cpu_busy": 0.42, **quiet, "tcp_resent": 0}
+    nodes = [
+        {"machine": f"oslo-{n}", "part": "target", "own_kernel": False, **quiet}
+        | {"cpu_busy": 0.3 + n / 100, "steal": 0.027 if n == 2 else 0.0, "tcp_resent": n}
+        for n in (1, 2, 3)
+    ]
+    return [*(nodes if side == "target" else [unread]), here]
 
 
 def _share(second: int) -> float:

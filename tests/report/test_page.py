@@ -72,7 +72,9 @@ def test_the_page_loads_nothing(build: Build) -> None:
     assert "://" not in page
     assert not re.search(r"@import|url\((?!#)", page)
     assert "default-src 'none'" in page
-    local = [reference.removeprefix("#") for reference in reader.references]
+    beside = [reference for reference in reader.references if not reference.startswith("#")]
+    assert beside == ["replay.html"]  # a link to follow by hand, never loaded
+    local = [reference.removeprefix("#") for reference in reader.references if reference not in beside]
     assert set(local) <= set(reader.ids)
     assert len(reader.ids) == len(set(reader.ids))
 
@@ -113,6 +115,68 @@ def test_text_of_the_outside_is_text(build: Build) -> None:
     assert "<script" not in page
     text = read(page).text
     assert text.count(EVIL) > 12
+
+
+def rows_of(page: str, caption: str) -> list[list[str]]:
+    """The cells of the table with this caption, as text."""
+    (table,) = re.findall(rf"<caption>{caption}[^<]*</caption>(.*?)</table>", page, re.S)
+    body = table.partition("<tbody>")[2]
+    return [
+        [" ".join(read(cell).text.split()) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)]
+        for row in re.findall(r"<tr>(.*?)</tr>", body, re.S)
+    ]
+
+
+def test_rounds_bounds_and_verdict_of_the_gate_stand_on_the_page(build: Build) -> None:
+    report = build(None)
+    page = render(report)
+    section = page[page.index('id="latency"') : page.index('id="capacity"')]
+    assert "pass</span>" in section
+    assert report.replay is not None
+    rounds = rows_of(section, "Every round over all requests")
+    assert [(row[0], row[1]) for row in rounds] == [(str(r.round), r.side) for r in report.replay.rounds]
+    bounds = rows_of(section, "What the gate judged")
+    ratio, lower, upper = (f"{0.71 * k:.3f}" for k in (1, 0.95, 1.06))
+    assert ["all requests", "p99", ratio, lower, upper, "15 %", "8"] in [
+        [row[0], row[1], *row[5:10]] for row in bounds
+    ]
+    assert [row[-1] for row in rows_of(section, "The looks")] == [
+        "\N{ALMOST EQUAL TO} inconclusive",
+        "✓ pass",
+    ]
+    assert rows_of(section, "How much rounds of one side") == [
+        ["all requests", "p99", "0.046", "5", "1.003", "0.970", "1.040"]
+    ]
+    assert rows_of(section, "Runs that were discarded") == [["5", "target", "backlog of 3 requests"]]
+
+
+def test_what_the_machines_had_to_do_stands_beside_each_round(build: Build) -> None:
+    page = render(build(None))
+    rounds = rows_of(page, "Every round over all requests")
+    source, target = (next(row[5:] for row in rounds if row[1] == side) for side in ("source", "target"))
+    dash = "\N{EN DASH}"
+    assert source == [dash, dash, dash, dash, "42.0 %", "0.1 %"]  # never zero
+    assert target == ["33.0 %", "2.7 %", "65.0 %", "6", "42.0 %", "0.1 %"]
+    assert page.count("Not read: source nodes: source: Denied: pods/exec") == 1
+
+
+def test_rounds_without_readings_say_so(build: Build) -> None:
+    chosen = sample.results()
+    figures = {k: v for k, v in chosen["replay"].figures.items() if k not in ("readings", "pilot", "page")}
+    chosen["replay"] = chosen["replay"].model_copy(update={"figures": figures})
+    page = render(build(chosen))
+    assert "No machine was read beside these rounds." in page
+    assert "The pilot" not in page
+    assert "replay.html" not in page
+
+
+def test_every_route_of_both_sides(build: Build) -> None:
+    rows = rows_of(render(build(None)), "Every route over all valid rounds")
+    assert [row[:2] for row in rows] == [
+        [route, side] for route in ("all requests", "/product/{id}") for side in ("source", "target")
+    ]
+    assert rows[1][3:] == ["0", "6.48", "17.28", "36.72"]
+    assert rows[1][2] == "40 000"
 
 
 def test_a_verdict_is_told_in_words(build: Build) -> None:
@@ -176,7 +240,8 @@ def test_the_gates_own_document_is_shown(build: Build) -> None:
     for rounds in (recorded, recorded[:4]):  # with every round, and with too few to judge
         document = judge(rounds, 8, LatencyGate()).document()
         page = render(report.model_copy(update={"latency": document}))
-        assert page.count('<th scope="row">all requests</th>') == 4  # three percentiles and the errors
+        judged = [row[1] for row in rows_of(page, "What the gate judged") if row[0] == "all requests"]
+        assert judged == ["p50", "p95", "p99", "errors"]
 
 
 def test_the_same_report_is_the_same_page(build: Build) -> None:

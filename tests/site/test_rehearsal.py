@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,6 +94,63 @@ def test_both_data_planes_were_measured(rehearsed: Path) -> None:
     for mode in ("userspace", "iptables"):
         assert planes[mode]["requests_per_s"] > 0
         assert planes[mode]["cpu_us_per_request"] > 0
+
+
+def test_the_report_shows_what_the_gate_stands_on(rehearsed: Path) -> None:
+    report, page = report_of(rehearsed), (rehearsed / "report.html").read_text()
+    latency, replay = report["latency"], report["replay"]
+    rounds = json.loads((rehearsed / "rounds.json").read_text())
+
+    numbers = {(each["round"], each["side"]) for each in replay["rounds"]}
+    run = latency["looks"][-1]["rounds"]
+    assert numbers == {(n, side) for n in range(1, run + 1) for side in ("source", "target")}
+    (table,) = re.findall(r"<caption>Every round over all requests.*?</table>", page, re.S)
+    assert table.count("<tr>") == 1 + len(numbers)
+
+    assert latency["verdict"] == "pass"
+    for name in ("p50", "p95", "p99"):
+        bounds = latency["routes"]["*"][name]
+        assert bounds["verdict"] == "pass"
+        assert bounds["lower"] <= bounds["ratio"] <= bounds["upper"]
+        assert f"{bounds['upper']:.3f}" in page
+    assert "The looks that were taken" in page
+    sides = {(row["route"], row["side"]) for row in replay["routes"]}
+    assert {("*", "source"), ("*", "target")} < sides
+    assert replay["answers"]["compared"] > 0
+    assert replay["answers"]["different"] == 0
+    assert "Whole answers, asked one by one" in page
+    assert report["capacity"]["verdict"] == "pass"
+    assert report["capacity"]["steps"]
+    for caption in ("What the gate judged", "Every step of load", "Every route over all valid rounds"):
+        assert f"<caption>{caption}" in page
+    assert rounds["readings"] == stage_of(rehearsed, "replay")["figures"]["readings"]
+
+
+def test_both_sides_were_read_around_every_round(rehearsed: Path) -> None:
+    replay = report_of(rehearsed)["replay"]
+    read = {(each["round"], each["side"]): each["machines"] for each in replay["readings"] if each["valid"]}
+    assert set(read) == {(each["round"], each["side"]) for each in replay["rounds"]}
+    for (_, side), machines in read.items():
+        assert {each["part"] for each in machines} == {side, "generator"}
+        nodes = [each for each in machines if each["part"] == side]
+        assert len(nodes) == 3, machines  # the source's by probe pods: it has no SSH
+        for machine in machines:
+            assert machine["steal"] is not None, machine
+            assert 0 < machine["cpu_busy"] <= 1
+            assert machine["tcp_resent"] is not None
+        assert {each["own_kernel"] for each in nodes} == {False if side == "target" else None}
+    found = {f["subject"]: f for f in stage_of(rehearsed, "replay")["findings"] if f["code"] == "RPL-LOAD"}
+    assert len(found) == 7
+    assert {f["verdict"] for f in found.values()} <= {"pass", "warn"}  # steal is the machine's beneath
+    assert not any("stolen" in reason for each in replay["discarded"] for reason in each["reasons"])
+
+
+def test_the_replays_own_page_lies_beside_the_report(rehearsed: Path) -> None:
+    page = (rehearsed / "replay.html").read_text()
+    assert "<script" not in page
+    assert "By percentile, both axes logarithmic." in page
+    assert "rounds, shown end to end" in page
+    assert 'href="replay.html"' in (rehearsed / "report.html").read_text()
 
 
 def test_the_ledger_verifies_until_a_byte_is_changed(rehearsed: Path, tmp_path: Path) -> None:

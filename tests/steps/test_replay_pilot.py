@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.gates.test_latency_campaign import campaign, simulated
 from tests.inventory.sites import WHOLE, folder_with
 from tests.steps.conftest import Heard
 from tests.steps.fakes import World
+from tests.steps.test_round_readings import Node
 
 PILOT = "  capture: plain\n  pilot_rounds: 6\n  rounds: 24\n  answers: {requests: 0}\n"
 
@@ -32,14 +34,26 @@ def replayed(
         compared.append(urls)
         mine = campaign(simulated(halves if urls["source"] == urls["target"] else 0.6))
         mine.planned = rules.rounds
+        mine.endpoints = {side: replace(mine.endpoints[side], url=urls[side]) for side in urls}
         return mine
 
     monkeypatch.setattr(step, "campaign_of", campaign_of)
     file = folder_with(folder, WHOLE.read_text().replace("  capture: plain\n", PILOT))
     world, heard = World(), Heard()
-    with opened(file, progress=heard, actor="tests", make_drivers=world.drivers) as place:
+
+    def drivers(site: Any) -> Any:
+        made = world.drivers(site)
+        made.own_hosts = {node.name: Node(node.name) for node in site.target.nodes}
+        return made
+
+    with opened(file, progress=heard, actor="tests", make_drivers=drivers) as place:
         with stage("replay") as draft:
             step.replay_rounds.fn(draft)
+        loads = {each.subject: each for each in draft.findings if each.code == "RPL-LOAD"}
+        assert set(loads) == {"source nodes", "oslo-1", "oslo-2", "oslo-3", "this machine"}
+        assert "the cluster names no node" in loads["source nodes"].observed
+        assert "no run of `replay run` is here" in draft.figures["page_error"]  # the runs are made up
+        assert not (place.state / "replay.html").exists()
         assert draft.figures["pilot"]["planned_rounds"] == 12
         assert "pilot: 12 rounds for 90 % power; 12 are planned (replay.rounds)" in heard.said
         return compared, place.state
@@ -48,7 +62,11 @@ def replayed(
 def test_the_pilot_plans_the_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compared, state = replayed(tmp_path / "site", monkeypatch, 1.0)
     assert [urls["source"] == urls["target"] for urls in compared] == [False, True]
-    assert json.loads((state / "rounds.json").read_text())["planned_rounds"] == 12
+    rounds = json.loads((state / "rounds.json").read_text())
+    assert rounds["planned_rounds"] == 12
+    assert [(each["round"], each["side"]) for each in rounds["readings"][:2]] == [
+        (1, side) for side in rounds["order"][0]
+    ]
     assert len({row["round"] for row in json.loads((state / "pilot.json").read_text())["rounds"]}) == 6
 
 

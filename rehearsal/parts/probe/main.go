@@ -27,6 +27,7 @@ var questions = map[string]question{
 	"count": count, // this namespace's network counters
 	"load":  load,  // closed loop over kept connections
 	"cpu":   cpu,   // the machine's CPU time so far
+	"usage": usage, // what a node's load is judged by
 	"links": links, // this namespace's interfaces and their MTU
 }
 

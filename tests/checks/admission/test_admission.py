@@ -103,7 +103,7 @@ def test_only_kvm_by_two_signs_passes(over: dict[str, str], verdict: Verdict) ->
 
 @given(st.integers(100, 10**6), st.integers(0, 10**6))
 def test_steal(total: int, stolen: int) -> None:
-    window = CpuWindow(total, min(stolen, total))
+    window = CpuWindow(total, min(stolen, total), 0)
     few = min(stolen, total) / total < 0.02
     assert judge_stolen(window).verdict is (Verdict.PASS if few else Verdict.FAIL)
     under_a_container = judge_stolen(window, ("systemd-detect-virt says lxc",)).verdict
@@ -111,7 +111,7 @@ def test_steal(total: int, stolen: int) -> None:
 
 
 def test_a_window_without_ticks_is_no_data() -> None:
-    assert judge_stolen(CpuWindow(3, 0)).verdict is Verdict.NODATA
+    assert judge_stolen(CpuWindow(3, 0, 3)).verdict is Verdict.NODATA
 
 
 def test_kernel() -> None:
