@@ -430,3 +430,18 @@ def test_from_where_people_logged_in(text: str, expected: Verdict, tmp_path: Pat
 def test_an_address_of_nobody_in_the_zone_is_no_data(tmp_path: Path) -> None:
     context: Residency = world(tmp_path, dns=FakeDns(addresses=("203.0.113.9",)))
     assert one(net_03.CHECK, context, "shop.fjordshop.example/203.0.113.9").verdict is Verdict.NODATA
+
+
+def test_services_and_ingresses_are_judged_apart(tmp_path: Path) -> None:
+    def answered_by(host: str) -> dict[str, Any]:
+        metadata = {"name": "shop", "namespace": "shop"}
+        return {"metadata": metadata, "status": {"loadBalancer": {"ingress": [{"hostname": host}]}}}
+
+    service, ingress = answered_by("d1.cloudfront.net"), answered_by("shop.fjordshop.example")
+    context = world(tmp_path, target=Kube(Service=[service], Ingress=[ingress]))
+    assert one(net_03.CHECK, context, "service/shop/shop").verdict is Verdict.FAIL
+    assert one(net_03.CHECK, context, "ingress").verdict is Verdict.PASS
+    assert "service" not in {each.subject for each in run(net_03.CHECK, context)}
+    other = world(tmp_path, target=Kube(Service=[ingress], Ingress=[service]))
+    assert one(net_03.CHECK, other, "service").verdict is Verdict.PASS
+    assert one(net_03.CHECK, other, "ingress/shop/shop").verdict is Verdict.FAIL
