@@ -1,9 +1,9 @@
 """Backup programs on a host, and where what starts them sends its copies.
 
-Looked at: programs in the usual folders; crontabs, systemd units and the scripts of /usr/local and /root that
-name one; the settings of restic, Borg, borgmatic and rclone. Only the destinations are kept of a line: the
-rest may hold passwords. Forms of a destination: restic(1) `-r`, borg(1), rclone(1) `REMOTE:PATH`,
-duplicity(1), rsync(1), ssh(1), aws-cli `s3://`.
+Looked at: programs in the usual folders; crontabs, the host's own systemd units, and the scripts that those
+name; the settings of restic, Borg, borgmatic and rclone. A script that nothing starts is no backup. Only the
+destinations are kept of a line: the rest may hold passwords. Forms of a destination: restic(1) `-r`, borg(1),
+rclone(1) `REMOTE:PATH`, duplicity(1), rsync(1), ssh(1), aws-cli `s3://`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,22 @@ _COPIES = ("mysqldump", "mariadb-dump", "pg_dump", "rsync", "scp", "aws", "s3cmd
 _WORDS = "|".join((*PROGRAMS, *_COPIES))
 _PROGRAM = r"""
 words=$1; shift
+crons='/etc/crontab /etc/cron.d/* /etc/cron.hourly/* /etc/cron.daily/* /etc/cron.weekly/* /etc/cron.monthly/*
+  /var/spool/cron/* /var/spool/cron/crontabs/*'
+units='/etc/systemd/system/*.service /etc/systemd/system/*.service.d/*.conf
+  /usr/local/lib/systemd/system/*.service'
 for name do
   for folder in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin /opt/*/bin; do
     [ -x "$folder/$name" ] && { printf 'program\t%s\n' "$name"; break; }
   done
+done
+scripts=
+for file in $(cat $crons $units 2>/dev/null | grep -v '^[[:space:]]*#' |
+  grep -aoE '/[[:alnum:]_./+-]+' | sort -u); do
+  case $file in /usr/bin/*|/usr/sbin/*|/usr/lib/*|/bin/*|/sbin/*|/lib/*) continue ;; esac
+  case " $* " in *" ${file##*/} "*) continue ;; esac
+  case $file in *.sh|*.py|*.pl) ;; *) [ -x "$file" ] || continue ;; esac
+  [ -f "$file" ] && scripts="$scripts $file"
 done
 lines() {
   kind=$1 keep=$2; shift 2
@@ -39,15 +51,9 @@ lines() {
     done
   done
 }
-lines line "(^|[^[:alnum:]_.-])($words)([^[:alnum:]_.-]|\$)" /etc/crontab /etc/cron.d/* \
-  /etc/cron.hourly/* /etc/cron.daily/* /etc/cron.weekly/* /etc/cron.monthly/* \
-  /var/spool/cron/* /var/spool/cron/crontabs/* \
-  /etc/systemd/system/*.service /etc/systemd/system/*.service.d/*.conf \
-  /usr/local/lib/systemd/system/*.service \
-  /usr/local/bin/* /usr/local/sbin/* /root/*.sh /root/bin/* /opt/*/*.sh /opt/*/bin/*.sh
+lines line "(^|[^[:alnum:]_.-])($words)([^[:alnum:]_.-]|\$)" $crons $units $scripts
 lines setting '(RESTIC_REPOSITORY|BORG_REPO)=' /etc/environment /etc/default/* /etc/restic/* \
-  /etc/restic*.env /etc/borg/* /etc/systemd/system/*.service /etc/systemd/system/*.service.d/*.conf \
-  /etc/cron.d/* /usr/local/bin/* /usr/local/sbin/* /root/*.sh /root/.restic* /root/bin/*
+  /etc/restic*.env /etc/borg/* /root/.restic* $crons $units $scripts
 lines setting '^[[:space:]]*-.*:' /etc/borgmatic/*.yaml /etc/borgmatic.d/*.yaml
 lines rclone '^\[|^[[:space:]]*(type|provider|endpoint|host|url|remote)[[:space:]]*=' \
   /root/.config/rclone/rclone.conf /home/*/.config/rclone/rclone.conf /etc/rclone/*.conf

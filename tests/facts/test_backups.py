@@ -93,7 +93,17 @@ def test_junk_is_refused_and_not_repeated() -> None:
     assert backups.parse("") == Backups((), (), ())
 
 
-def test_the_question_runs_on_a_real_shell(tmp_path: Path) -> None:
-    ran = subprocess.run(["sh", "-c", backups.command().render()], capture_output=True, text=True, timeout=30)
+def test_the_question_finds_a_script_that_a_crontab_starts(tmp_path: Path) -> None:
+    """The real program, with the folder of crontabs elsewhere."""
+    crons, scripts = tmp_path / "cron.d", tmp_path / "scripts"
+    for folder in (crons, scripts):
+        folder.mkdir()
+    copies = "#!/bin/sh\n# rsync old@gone.example:\nrsync -a /srv/ backup@{}:/srv/\n"
+    (scripts / "night.sh").write_text(copies.format("vault.example"))
+    (scripts / "forgotten.sh").write_text(copies.format("never.example"))
+    (crons / "night").write_text(f"# {scripts}/forgotten.sh\n0 3 * * * root {scripts}/night.sh\n")
+    program = backups.command().render().replace("/etc/cron.d/", f"{crons}/")
+    ran = subprocess.run(["sh", "-c", program], capture_output=True, text=True, timeout=30)
     assert ran.returncode == 0, ran.stderr
-    backups.parse(ran.stdout)
+    found = {each for each in backups.parse(ran.stdout).targets if each.file.startswith(str(tmp_path))}
+    assert found == {Target("vault.example", str(scripts / "night.sh"))}
