@@ -30,7 +30,7 @@ class Kind(Enum):
 
 
 _WRITTEN = ("state", "target.cluster.kubeconfig")
-_FOLDERS = ("profiles", "processing.statements", "target.cluster.programs")
+_FOLDERS = ("profiles", "processing.statements", "processing.checkpoints", "target.cluster.programs")
 _SECRETS = ("password_file", "passphrase_file", "credentials_file", "identity_file", "key_file", "kubeconfig")
 
 

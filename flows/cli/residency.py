@@ -29,6 +29,8 @@ def register(app: App) -> None:
 def observe(site: Site, *, vantage: str = "", json: bool = False) -> int:
     """Look at each node's connections once, and from a vantage measure its round trip; keep both.
 
+    Where companies are declared by host names, each node resolves them: an address is then known by its name.
+
     Example: safe-harbor residency observe oslo --vantage nix1
 
     Parameters
@@ -95,6 +97,8 @@ def statements(site: Site, *, json: bool = False) -> int:
 
 def record(site: Site, *, json: bool = False) -> int:
     """Write the record of processing (Art. 30) and a skeleton of the transfer assessment, on stdout.
+
+    It is kept under its digest, so that what changes after somebody signed it can be named.
 
     Example: safe-harbor residency record oslo
     """

@@ -17,11 +17,19 @@ class Egress(Declared):
     port: int = Field(ge=0, le=65535)
 
 
+class Resolved(Declared):
+    """The addresses that a declared host name had on the node, as its own resolver answered."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
 class Observation(Declared):
     """One line of `residency/observations.jsonl`.
 
     `round_trip_ms` is the least time in which the node echoed a nonce over its authenticated SSH session, as
     measured at `vantage`. `egress` is None where the connections could not be seen; `unseen` says why.
+    `resolved` are the host names of `processing.processors`, so that an address is joined with its company.
     """
 
     schema_: Literal["safe-harbor/observation/v1"] = Field(
@@ -33,3 +41,4 @@ class Observation(Declared):
     round_trip_ms: float | None = Field(default=None, gt=0)
     egress: tuple[Egress, ...] | None = None
     unseen: str = ""
+    resolved: tuple[Resolved, ...] = ()

@@ -51,6 +51,13 @@ class Signer(Declared):
     key: str = Field(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$")
 
 
+class Witness(Declared):
+    """Who cosigns the ledger's checkpoints, and the verifier key of `safe-harbor audit witness`."""
+
+    name: str = Field(min_length=1)
+    key: str = Field(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$")
+
+
 class Vantage(Declared):
     """A known place that round trips are measured from."""
 
@@ -71,6 +78,8 @@ class Processing(Declared):
     processors: tuple[Processor, ...] = ()
     signers: tuple[Signer, ...] = ()
     statements: Path | None = None  # the folder of signed statements
+    witnesses: tuple[Witness, ...] = ()
+    checkpoints: Path | None = None  # the folder of cosigned checkpoints that the witnesses hand over
     vantages: tuple[Vantage, ...] = ()
     countries: Path | None = None  # range table START,END,COUNTRY of one geo database, and ...
     countries_again: Path | None = None  # ... of another one (LOC-03)
@@ -78,7 +87,7 @@ class Processing(Declared):
 
     @model_validator(mode="after")
     def _names_are_one(self) -> Self:
-        for what in ("processors", "signers", "vantages"):
+        for what in ("processors", "signers", "witnesses", "vantages"):
             names = [each.name for each in getattr(self, what)]
             for name in names:
                 if names.count(name) > 1:

@@ -13,7 +13,7 @@ class Resource(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    service: str  # ec2, ebs, elbv2, rds, s3, route53, ecr, kubernetes
+    service: str  # ec2, ebs, ..., one for each surveyor; tagging (of any other service); kubernetes
     region: str  # an AWS region, `global`, or the cluster's name
     kind: str
     id: str

@@ -20,7 +20,24 @@ from inventory.models.tuning import HostSize
 class AwsMatch(Declared):
     """Resources of one service by id, name or ARN; `*` and `?` stand for any characters."""
 
-    service: Literal["ec2", "ebs", "elbv2", "rds", "s3", "route53", "ecr"]
+    service: Literal[
+        "ec2",
+        "ebs",
+        "elbv2",
+        "rds",
+        "s3",
+        "route53",
+        "ecr",
+        "lambda",
+        "dynamodb",
+        "sqs",
+        "efs",
+        "kms",
+        "secretsmanager",
+        "logs",
+        "cloudfront",
+        "tagging",  # of any other service, found by its tags; `name` matches the ARN
+    ]
     name: str = Field(min_length=1)
     region: str = ""  # empty: any
     reason: str = ""  # of a resource that stays: who it belongs to

@@ -11,11 +11,13 @@ import yaml
 from inventory.load import load_site
 from inventory.models.site import Site
 from rehearsal.plan import Plan
+from rehearsal.services.account import CLUSTER_TAG
 from rehearsal.services.aws_api import endpoint_url
 from rehearsal.services.certificates import pair
 from rehearsal.services.database import ADMIN_USER, APP_USER, REPLICATION_USER
 from rehearsal.services.files import AWS_CREDENTIALS, OSLO_CREDENTIALS, TSIG_KEY, write_private
 from rehearsal.services.nameserver import TSIG_ALGORITHM, TSIG_NAME, TTL_S
+from rehearsal.services.statements import processing
 
 WAIVER_DAYS = 30
 APPROVER = "The rehearsal"
@@ -31,7 +33,10 @@ def write_site_file(plan: Plan, programs: Path, out: Path) -> Site:
     write later (the target's kubeconfig, the capture) need not be there.
     """
     path = plan.site_file
-    text = _HEADING + yaml.safe_dump(declaration(plan, programs, out), sort_keys=False, allow_unicode=True)
+    today = datetime.now(UTC).date()
+    content = declaration(plan, programs, out)
+    content["processing"] = processing(plan, APPROVER, today, today + timedelta(days=WAIVER_DAYS))
+    text = _HEADING + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     write_private(path, text.encode())
     return load_site(path, check_files=False)
 
@@ -114,6 +119,7 @@ def _source(plan: Plan) -> dict[str, Any]:
             "home_region": plan.region,
             "endpoint_url": api,
             "credentials_file": credentials,
+            "tags": {CLUSTER_TAG["Key"]: CLUSTER_TAG["Value"]},  # its network has no other name in this file
         },
         "kubeconfig": str(plan.aws_kubeconfig),
         "edge": {

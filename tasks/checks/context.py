@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from inventory.models.observation import Observation
 from inventory.models.resource import Survey
 from inventory.models.site import Side, Site
 from inventory.models.site import Workload as Moving
 from inventory.models.statement import Signed
+from inventory.models.trail import Trail
 from inventory.ranges import Ranges
 from tasks.drivers.ports import Clock, DnsZone, Host, Kube, Objects, Sql
 
@@ -103,6 +104,7 @@ class Residency:
     Before the cutover (and until `finalize`) the source still holds the data, as declared; after it, what is
     left there is a failure. `statements` are verified and in force; `observations` are oldest first;
     `countries` are geo databases, and `registrants` says in which country an address's registrant is.
+    `records` are records of processing by their digest; `trail` is the site's ledger, None where none is.
     """
 
     site: Site
@@ -118,3 +120,5 @@ class Residency:
     observations: tuple[Observation, ...] = ()
     countries: tuple[Ranges, ...] = ()
     registrants: Ranges | None = None
+    records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    trail: Trail | None = None

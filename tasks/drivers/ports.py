@@ -201,8 +201,9 @@ class Aws(Protocol):
 
     def items(
         self, service: str, region: str, operation: str, key: str, parameters: Json | None = None
-    ) -> list[dict[str, Any]]:
-        """Everything under `key` of every page of an operation that has pages."""
+    ) -> list[Any]:
+        """Everything under `key` (`A`, or `A.B` for what lies deeper) of every page of an operation that has
+        pages: objects, or names where the operation lists names."""
 
     def call(
         self,

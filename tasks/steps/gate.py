@@ -16,10 +16,12 @@ from tasks.gates.latency import judge as judge_rounds
 from tasks.gates.latency_campaign import latency_findings
 from tasks.gates.rounds_file import read_rounds
 from tasks.steps.observe import read_observations
+from tasks.steps.record import read_records
 from tasks.steps.replay import ROUNDS_FILE
 from tasks.steps.stage import Draft, read_result
 from tasks.steps.statements import read_statements
 from tasks.steps.survey import last_survey
+from tasks.steps.trail import read_trail
 from tasks.steps.workplace import Workplace, current
 
 JUDGED_BEFORE = (
@@ -103,4 +105,6 @@ def residency_context(place: Workplace, phase: Phase) -> Residency:
         observations=read_observations(place.site.state),
         countries=tuple(read_ranges(file) for file in tables if file is not None),
         registrants=read_ranges(registrants) if registrants else None,
+        records=read_records(place.site.state),
+        trail=read_trail(place.site, place.ledger.path),
     )

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 
 from inventory.errors import BadInput
 from inventory.models.command import Command
-from inventory.models.observation import Egress, Observation
+from inventory.models.observation import Egress, Observation, Resolved
 from inventory.models.site import Site
 from tasks.drivers.clock import SystemClock
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Clock, Host
-from tasks.facts import egress
+from tasks.facts import egress, resolved
 from tasks.steps.drivers import Drivers
 
 OBSERVATIONS = Path("residency") / "observations.jsonl"
@@ -49,6 +49,7 @@ def look(site: Site, host: Host, vantage: str, clock: Clock) -> Observation:
     at = clock.now()
     try:
         fact = egress.parse(host.check(egress.command()))
+        addresses = _resolved(site, host)
         round_trip_ms = _least_echo_ms(host) if vantage else None
     except (OutsideError, ValueError) as error:
         return Observation(at=at, node=host.name, vantage=vantage, unseen=str(error))
@@ -66,7 +67,18 @@ def look(site: Site, host: Host, vantage: str, clock: Clock) -> Observation:
         round_trip_ms=round_trip_ms,
         egress=seen,
         unseen=fact.unseen,
+        resolved=addresses,
     )
+
+
+def _resolved(site: Site, host: Host) -> tuple[Resolved, ...]:
+    """What the host's resolver says of the declared names; one with `*` stands for too many to be asked."""
+    declared = {name for each in site.processing.processors for name in each.hosts}
+    names = sorted(name for name in declared if not name.startswith("*."))
+    if not names:
+        return ()
+    found = resolved.parse(host.check(resolved.command(names)))
+    return tuple(Resolved(name=name, addresses=found.get(name, ())) for name in names)
 
 
 def inside(site: Site) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Aws, Clock, Kube
 from tasks.survey.kubernetes import survey_cluster
 from tasks.survey.surveyor import MESSAGE_CHARS, Ask, Surveyor, all_surveyors, status_of
+from tasks.survey.tagging import joined
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +51,12 @@ def survey(
     started = clock.now()
     regions, coverage = _regions(site, aws)
     jobs: list[tuple[str, Callable[[], _Found]]] = []
-    for surveyor in all_surveyors() if surveyors is None else surveyors:
-        for region in ("global",) if surveyor.scope == "global" else regions:
-            jobs.append((f"{surveyor.service} {region}", _aws_job(surveyor, aws, region, site)))
+    asked = all_surveyors() if surveyors is None else surveyors
+    # Region by region: surveyors that ask the same service there share its client while it is kept.
+    for region in ("global", *regions):
+        for surveyor in asked:
+            if (surveyor.scope == "global") == (region == "global"):
+                jobs.append((f"{surveyor.service} {region}", _aws_job(surveyor, aws, region, site)))
     jobs += [(f"kubernetes {kube.name}", _kube_job(kube)) for kube in clusters]
 
     resources: list[Resource] = []
@@ -76,7 +80,7 @@ def survey(
         schema="safe-harbor/survey/v1",
         site=site.name,
         observed_at=started.isoformat(),
-        resources=tuple(sorted(resources, key=lambda r: (r.service, r.region, r.kind, r.id))),
+        resources=tuple(sorted(joined(resources), key=lambda r: (r.service, r.region, r.kind, r.id))),
         coverage=tuple(sorted(coverage, key=lambda c: (c.service, c.region, c.operation))),
     )
 

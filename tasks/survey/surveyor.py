@@ -37,13 +37,11 @@ class Ask:
         self, client: str, operation: str, key: str, parameters: Json | None = None, *, region: str = ""
     ) -> list[dict[str, Any]]:
         """All items of all pages; an empty list where the operation failed."""
-        try:
-            found = self._aws.items(client, region or self.region, operation, key, parameters)
-        except OutsideError as error:
-            self._note(operation, status_of(error), 0, str(error))
-            return []
-        self._note(operation, CoverageStatus.OK if found else CoverageStatus.EMPTY, len(found))
-        return found
+        return self._listed(client, operation, key, parameters, region)
+
+    def names(self, client: str, operation: str, key: str) -> list[str]:
+        """As `items`, of an operation that lists names instead of objects."""
+        return [str(each) for each in self._listed(client, operation, key, None, "")]
 
     def one(
         self,
@@ -71,6 +69,17 @@ class Ask:
     def coverage(self) -> list[Coverage]:
         """One row for each operation that was asked."""
         return list(self._rows.values())
+
+    def _listed(
+        self, client: str, operation: str, key: str, parameters: Json | None, region: str
+    ) -> list[Any]:
+        try:
+            found = self._aws.items(client, region or self.region, operation, key, parameters)
+        except OutsideError as error:
+            self._note(operation, status_of(error), 0, str(error))
+            return []
+        self._note(operation, CoverageStatus.OK if found else CoverageStatus.EMPTY, len(found))
+        return found
 
     def _note(self, operation: str, status: CoverageStatus, count: int, message: str = "") -> None:
         self.failed = not status.complete

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 
 from inventory.errors import BadInput
 from inventory.load import load_site
-from inventory.models.observation import Egress
+from inventory.models.observation import Egress, Resolved
+from inventory.models.processing import Processing, Processor
 from tasks.drivers.errors import HostUnreachable
 from tasks.drivers.ports import Output
+from tasks.facts import resolved
 from tasks.steps.observe import OBSERVATIONS, _append, inside, look, observe, read_observations
 from tests.inventory.sites import whole
 from tests.survey.clock import StandingClock
@@ -59,6 +62,34 @@ def test_what_cannot_be_seen_is_said(node: Node, why: str, tmp_path: Path) -> No
     found = seen(tmp_path, node)
     assert found.egress is None
     assert why in found.unseen
+
+
+def test_declared_names_are_resolved_on_the_node(tmp_path: Path) -> None:
+    class Resolving(Node):
+        def check(self, command: object, **_: object) -> str:
+            if "getent" not in str(command):
+                return super().check(command)
+            assert str(command).endswith(" sh api.nordpost.example gone.nordpost.example")
+            return "api.nordpost.example\t192.0.2.7 2001:db8::7 \ngone.nordpost.example\t\n"
+
+    names = ("gone.nordpost.example", "api.nordpost.example", "*.eu.nordpost.example")
+    company = Processor(name="Nordpost AS", country="NO", purpose="parcels", hosts=names)
+    site = load_site(whole(tmp_path)).model_copy(update={"processing": Processing(processors=(company,))})
+    found = look(site, Resolving(), "", StandingClock())  # type: ignore[arg-type] # as far as it is asked
+    assert found.resolved == (
+        Resolved(name="api.nordpost.example", addresses=("192.0.2.7", "2001:db8::7")),
+        Resolved(name="gone.nordpost.example", addresses=()),
+    )
+
+
+def test_the_question_for_names_runs_on_a_real_shell() -> None:
+    argv = ["sh", "-c", resolved.command(["localhost", "nothing.invalid"]).render()]
+    ran = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+    found = resolved.parse(ran.stdout)
+    assert {"127.0.0.1", "::1"} & set(found["localhost"])
+    assert found["nothing.invalid"] == ()
+    with pytest.raises(ValueError, match=r".+"):
+        resolved.parse("x\tnowhere\n")
 
 
 def test_lines_are_kept_and_read_again_and_a_broken_one_is_named(tmp_path: Path) -> None:

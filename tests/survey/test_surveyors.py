@@ -56,7 +56,10 @@ class ScriptedAws:
 
 def test_every_service_of_the_survey_has_one() -> None:
     services = [each.service for each in all_surveyors()]
-    assert services == ["ebs", "ec2", "ecr", "elbv2", "rds", "route53", "s3"]
+    assert services == [
+        *("cloudfront", "dynamodb", "ebs", "ec2", "ecr", "efs", "elbv2", "kms", "lambda", "logs", "rds"),
+        *("route53", "s3", "secretsmanager", "sqs", "tagging"),
+    ]
 
 
 def test_the_policy_reads_only_and_has_every_action() -> None:

@@ -1,4 +1,5 @@
-"""Where the data lies, who reads its changes, and who answers for the shop's name.
+"""Where data and its copies lie, who reaches and carries them, and who answers for it in law: 23 controls.
 
-Law: what was observed and how, never a legal conclusion; what could not be seen is not a pass.
+Law: one file a control, by its code in the catalogue; what was observed, when and how, never a legal
+conclusion. What could not be seen is no pass, and where a part can be asked, a statement does not replace it.
 """

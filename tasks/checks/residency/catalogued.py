@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any, TypeVar
@@ -101,12 +101,23 @@ def of_statement(signed: Signed) -> Evidence:
 
 
 def on_hosts(
-    context: Residency, control: Control, asked: Asked[T], judge: Callable[[str, T, Evidence], Finding]
+    context: Residency,
+    control: Control,
+    asked: Asked[T],
+    judge: Callable[[str, T, Evidence], Finding],
+    *,
+    shown: Callable[[T], str] | None = None,
+    among: Collection[str] | None = None,
 ) -> Iterator[Finding]:
-    """A finding for each host, by name; `error` for one that cannot be asked or understood."""
-    if not context.hosts:
+    """A finding for each host, by name; `error` for one that cannot be asked or understood.
+
+    `shown` makes the evidence of an answer that may hold secrets out of what was read of it; `among` are the
+    hosts that are asked, all where it is None.
+    """
+    names = sorted(name for name in context.hosts if among is None or name in among)
+    if not names:
         yield control.finding("hosts", Verdict.NODATA, "no host can be asked", (), "declare the nodes")
-    for name in sorted(context.hosts):
+    for name in names:
         subject = f"{name}/{asked.subject}"
         remedy = f"make {name} answer, and judge again"
         try:
@@ -118,7 +129,8 @@ def on_hosts(
             said = f"cannot be understood: {error}"
             yield control.finding(subject, Verdict.ERROR, said, (), remedy)
         else:
-            evidence = observed(context.clock, f"{name}: {asked.subject}", text)
+            raw = text if shown is None else shown(fact)
+            evidence = observed(context.clock, f"{name}: {asked.subject}", raw)
             yield judge(subject, fact, evidence)
 
 

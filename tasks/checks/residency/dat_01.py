@@ -1,4 +1,4 @@
-"""DAT-01: persistent volumes and their back ends lie on declared nodes of the target."""
+"""DAT-01: persistent volumes, their back ends and the hosts' disks lie on declared nodes of the target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import Residency
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check
-from tasks.checks.residency.observation import as_address, host_of, node_at, text_of
+from tasks.checks.residency.host_disks import host_disks
+from tasks.checks.residency.observation import host_of, node_at, text_of
+from tasks.checks.residency.served_by import served_by
 from tasks.checks.residency.source_left import source_left
 
 _EXPECTED = "its data lies on a declared node of the target"
@@ -33,6 +35,7 @@ def _run(context: Residency) -> Iterator[Finding]:
         yield _finding("persistent-volumes", Verdict.PASS, "the cluster has no persistent volume", evidence)
     yield from _makers(context)
     yield from _inline(context)
+    yield from host_disks(context)
     yield from source_left(context, "DAT-01", "ebs")
 
 
@@ -56,14 +59,14 @@ def _where(site: Site, spec: Mapping[str, Any]) -> tuple[Verdict, str]:
     for kind, key in _SERVERS.items():
         if kind in spec:
             server = host_of(str((spec[kind] or {}).get(key, "")))
-            return _server(site, kind, server)
+            return served_by(site, kind, server)
     if "csi" in spec:
         driver = str((spec["csi"] or {}).get("driver", ""))
         if _abroad(driver):
             return Verdict.FAIL, f"the CSI driver {driver}"
         attributes = (spec["csi"] or {}).get("volumeAttributes") or {}
         if server := host_of(str(attributes.get("server", ""))):
-            return _server(site, f"CSI driver {driver}", server)
+            return served_by(site, f"CSI driver {driver}", server)
         return Verdict.NODATA, f"the CSI driver {driver} does not show where its volume lies"
     for kind in _ON_NODE:
         if kind in spec:
@@ -84,16 +87,6 @@ def _on_node(site: Site, kind: str, spec: Mapping[str, Any]) -> tuple[Verdict, s
     if foreign:
         return Verdict.FAIL, f"{kind} on {', '.join(foreign)}, which the site does not declare"
     return Verdict.PASS, f"{kind} on {', '.join(sorted(wanted)) or 'the nodes of the cluster'}"
-
-
-def _server(site: Site, kind: str, server: str) -> tuple[Verdict, str]:
-    if node := node_at(site, server):
-        return Verdict.PASS, f"{kind} served by {node}"
-    address = as_address(server)
-    underlay = site.target.underlay
-    if address is not None and underlay is not None and address in underlay:
-        return Verdict.WARN, f"{kind} served by {server}, in the underlay but not a declared node"
-    return Verdict.FAIL, f"{kind} served by {server or 'nobody that is named'}, which is no declared node"
 
 
 def _abroad(driver: str) -> bool:
@@ -146,7 +139,7 @@ def _inline(context: Residency) -> Iterator[Finding]:
 
 CHECK = Check(
     "DAT-01",
-    "persistent volumes and their back ends lie on declared nodes of the target",
+    "persistent volumes, their back ends and the hosts' disks lie on declared nodes of the target",
     "residency",
     Severity.CRITICAL,
     _run,

@@ -1,19 +1,28 @@
-"""DAT-05: the images of the target's pods come from the target's registry."""
+"""DAT-05: the images of the target's pods come from the target's registry, and by no undeclared mirror.
+
+Mirrors are what containerd's files on the nodes say: a proxy that stands in the way unseen is NET-01's.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
-from inventory.models.finding import Finding, Severity
-from inventory.models.verdict import Verdict
+from inventory.models.finding import Evidence, Finding, Severity
+from inventory.models.verdict import Verdict, worst
 from tasks.checks.context import Residency
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check
-from tasks.checks.residency.observation import named, text_of
+from tasks.checks.residency.catalogued import Control, on_hosts
+from tasks.checks.residency.destination import UNKNOWN_REMEDY, whose
+from tasks.checks.residency.observation import host_of, named, text_of
+from tasks.facts import registry_mirrors
+from tasks.facts.registry_mirrors import Mirrors
 
 _LISTS = ("initContainers", "containers", "ephemeralContainers")
+_CACHES = Control("DAT-05", Severity.MEDIUM, "every mirror is the site's own or a declared company's")
 
 
 def _run(context: Residency) -> Iterator[Finding]:
@@ -43,6 +52,27 @@ def _run(context: Residency) -> Iterator[Finding]:
             remedy="" if verdict is Verdict.PASS else "safe-harbor move: it copies images and rewrites names",
             severity=Severity.MEDIUM,
         )
+    yield from _mirrors(context)
+
+
+def _mirrors(context: Residency) -> Iterator[Finding]:
+    """Pull-through caches, as containerd is told of them on each node."""
+
+    def judge(subject: str, fact: Mirrors, evidence: Evidence) -> Finding:
+        judged = []
+        for each in fact.mirrors:
+            verdict, said = whose(context, host_of(each.host))
+            judged.append((verdict, f"images of {each.registry} are asked of {each.host}: {said}"))
+        judged += [(Verdict.NODATA, f"mirrors in {folder} were not read") for folder in fact.unread]
+        if not judged:
+            return _CACHES.finding(subject, Verdict.PASS, "containerd is told of no mirror", (evidence,))
+        verdict, said = worst(each for each, _ in judged), "; ".join(text for _, text in judged)
+        return _CACHES.finding(subject, verdict, said, (evidence,), UNKNOWN_REMEDY)
+
+    # config.toml may hold passwords of registries: what was read of it is the evidence.
+    yield from on_hosts(
+        context, _CACHES, registry_mirrors.ask(), judge, shown=lambda fact: text_of(asdict(fact))
+    )
 
 
 def _judged(is_moved: bool, foreign: list[str], moved_pods: int) -> tuple[Verdict, str]:
@@ -63,7 +93,7 @@ def _images(pod: dict[str, Any]) -> set[str]:
 
 CHECK = Check(
     "DAT-05",
-    "the images of the target's pods come from the target's registry",
+    "the images of the target's pods come from the target's registry, and by no undeclared mirror",
     "residency",
     Severity.MEDIUM,
     _run,

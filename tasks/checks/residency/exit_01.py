@@ -1,7 +1,8 @@
 """EXIT-01: nothing of the exit is left at AWS, and a person states that it was erased.
 
 Before `finalize` the source still holds it, as declared. After it, what is stopped and not erased is not yet
-shown to be gone; a statement of erasure that the survey contradicts is a failure.
+shown to be gone; a statement of erasure that the survey contradicts is a failure. What the survey lists is
+INV-01's to say: of services without a surveyor of their own, what is tagged.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import Residency
 from tasks.checks.registry import Check
 from tasks.checks.residency.catalogued import Control
+from tasks.checks.residency.inv_01 import BEYOND
 from tasks.checks.residency.observation import named, of_survey
 
 _CONTROL = Control(
@@ -46,7 +48,7 @@ def _run(context: Residency) -> Iterator[Finding]:
             "aws", Verdict.NODATA, said, evidence, "give the rights, then: safe-harbor survey"
         )
     else:
-        said = f"{len(survey.coverage)} enumerations find nothing of the exit; {stated.observed}"
+        said = f"{len(survey.coverage)} enumerations find nothing of the exit ({BEYOND}); {stated.observed}"
         yield _CONTROL.finding("aws", stated.verdict, said, evidence, stated.remedy)
 
 

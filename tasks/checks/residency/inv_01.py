@@ -1,4 +1,8 @@
-"""INV-01: every resource kind in every region is enumerated, and declared agrees with found."""
+"""INV-01: what the account has is enumerated in every enabled region, and declared agrees with found.
+
+Services with a surveyor of their own are listed whole. Of all others the tagging API lists what carries a tag
+or once did: what was never tagged there is not seen, and the finding says so.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,28 @@ from tasks.checks.context import Phase, Residency
 from tasks.checks.registry import Check
 from tasks.checks.residency.observation import named, of_survey
 
-REGIONAL = ("ebs", "ec2", "ecr", "elbv2", "rds")
-GLOBAL = ("route53", "s3")
-_TITLE = "every resource kind is enumerated in every enabled region, and declared agrees with found"
+# The surveyors of tasks/survey/, by their scope; a survey without one of them is not whole.
+REGIONAL = (
+    *(
+        "dynamodb",
+        "ebs",
+        "ec2",
+        "ecr",
+        "efs",
+        "elbv2",
+        "kms",
+        "lambda",
+        "logs",
+        "rds",
+        "secretsmanager",
+        "sqs",
+    ),
+    "tagging",
+)
+GLOBAL = ("cloudfront", "route53", "s3")
+WHOLE = tuple(sorted({*REGIONAL, *GLOBAL} - {"tagging"}))
+BEYOND = "of other services only what is or was tagged is listed"
+_TITLE = f"{len(WHOLE)} services, and what is tagged of any other, in every enabled region, are as declared"
 
 
 def judge_survey(site: Site, survey: Survey, phase: Phase = "before-cutover") -> Iterator[Finding]:
@@ -59,7 +82,7 @@ def _coverage(site: Site, survey: Survey) -> Iterator[Finding]:
         regions = {row.region for row in survey.coverage if row.service in REGIONAL}
         said = (
             f"{len(survey.coverage)} enumerations complete, {len(survey.resources)} resources, "
-            f"{len(regions)} regions"
+            f"{len(regions)} regions; listed whole: {', '.join(WHOLE)}; {BEYOND}"
         )
         finding = _finding("coverage", Verdict.PASS, said, expected)
         evidence = of_survey(survey, "coverage", survey.coverage)

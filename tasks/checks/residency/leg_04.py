@@ -1,4 +1,8 @@
-"""LEG-04: the record of processing that a person signed is the one that the inventory gives now."""
+"""LEG-04: the record of processing that a person signed is the one that the inventory gives now.
+
+Where it is not, the fields that changed are named, as far as the signed record was kept by
+`safe-harbor residency record`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from inventory.record import record_digest, record_of
+from inventory.record_diff import record_changes
 from tasks.checks.context import Residency
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check
@@ -24,7 +29,11 @@ def _run(context: Residency) -> Iterator[Finding]:
 
     def judge(facts: Mapping[str, str]) -> Judged:
         if facts["record_sha256"] != digest:
-            return Verdict.FAIL, f"record {facts['record_sha256'][:16]}; now it is {digest[:16]}"
+            said = f"record {facts['record_sha256'][:16]}; now it is {digest[:16]}"
+            signed = context.records.get(facts["record_sha256"])
+            if signed is None:
+                return Verdict.FAIL, f"{said}; what changed cannot be said: the signed one was not kept"
+            return Verdict.FAIL, f"{said}: {'; '.join(record_changes(signed, record))}"
         return Verdict.PASS, f"record {digest[:16]}, as it is now"
 
     stated = _CONTROL.stated(context, "record", ("record_sha256",), judge)

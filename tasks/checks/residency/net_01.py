@@ -1,10 +1,13 @@
 """NET-01: what left the nodes over seven days went to declared companies and the site's own parts only.
 
 Egress is sampled from connection tracking: a connection that began and ended between two samples is not seen.
+An address is a declared company's by its networks, or because a declared host name had it on that node within
+the window. That a name leads to an address does not show that it was the name that was asked for.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import IPv4Address
@@ -44,18 +47,36 @@ def _judge(context: Residency, node: str, rows: list[Observation]) -> Iterator[F
         said = "no egress was observed" + (f": {unseen}" if unseen else "")
         yield _CONTROL.finding(node, Verdict.NODATA, said, evidence, _OBSERVE)
         return
+    names = _names(seen)
     destinations = {(each.address, each.protocol, each.port) for row in seen for each in row.egress or ()}
     bad = 0
+    by_name: dict[str, str] = {}
     for address in sorted({address for address, _, _ in destinations}):
         verdict, said = whose(context, address)
         if verdict is Verdict.PASS:
+            continue
+        if company := next(filter(None, map(context.site.processing.owner_of, names[address])), None):
+            by_name[address] = f"{', '.join(sorted(names[address]))}: {company.name}"
             continue
         bad += 1
         used = sorted(f"{protocol}/{port}" for at, protocol, port in destinations if at == address)
         said += f", reached by {named(used)}{_registrant(context, address)}"
         # The list of what may leave is the site file: what is not on it fails.
         yield _CONTROL.finding(f"{node}/{address}", Verdict.FAIL, said, evidence, UNKNOWN_REMEDY)
-    yield _window(context, node, seen, len(destinations), bad, evidence)
+    if by_name:
+        source = f"observations.jsonl: declared names as {node} resolved them"
+        evidence = (*evidence, observed(context.clock, source, text_of(by_name)))
+    yield _window(context, node, seen, len(destinations), len(by_name), bad, evidence)
+
+
+def _names(seen: list[Observation]) -> defaultdict[str, set[str]]:
+    """Address -> the declared names that had it."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for row in seen:
+        for each in row.resolved:
+            for address in each.addresses:
+                found[address].add(each.name)
+    return found
 
 
 def _window(
@@ -63,6 +84,7 @@ def _window(
     node: str,
     seen: list[Observation],
     destinations: int,
+    by_name: int,
     bad: int,
     evidence: tuple[Evidence, ...],
 ) -> Finding:
@@ -74,7 +96,8 @@ def _window(
     )
     said = (
         f"{len(seen)} samples over {span.total_seconds() / 86400:.1f} days, longest gap "
-        f"{gap.total_seconds() / 60:.0f} min: {destinations} destinations, {bad} of them undeclared"
+        f"{gap.total_seconds() / 60:.0f} min: {destinations} destinations, {by_name} addresses "
+        f"known by a resolved name, {bad} undeclared"
     )
     whole = span >= WINDOW and gap <= LONGEST_GAP
     return _CONTROL.finding(node, Verdict.PASS if whole else Verdict.NODATA, said, evidence, _OBSERVE)

@@ -34,7 +34,7 @@ def _run(context: Residency) -> Iterator[Finding]:
 
 def _balancers(context: Residency) -> Iterator[Finding]:
     """Services and Ingresses that somebody outside the nodes answers for."""
-    kube, bad = context.target, 0
+    kube = context.target
     for version, kind in (("v1", "Service"), ("networking.k8s.io/v1", "Ingress")):
         objects = kube.list(version, kind)
         ways = {
@@ -45,13 +45,14 @@ def _balancers(context: Residency) -> Iterator[Finding]:
             for o in objects
         }
         evidence = (observed(context.clock, f"{kube.name}: list {version} {kind}", text_of(ways)),)
+        sound = True
         for subject, hosts in sorted(ways.items()):
             for host in hosts:
                 verdict, said = whose(context, host)
                 if verdict is not Verdict.PASS:
-                    bad += 1
+                    sound = False
                     yield _CONTROL.finding(subject, verdict, said, evidence, UNKNOWN_REMEDY)
-        if not bad:
+        if sound:
             said = f"{len(objects)} of the cluster, none answered for by an undeclared load balancer"
             yield _CONTROL.finding(kind.lower(), Verdict.PASS, said, evidence)
 

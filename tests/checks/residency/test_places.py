@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.models.finding import Grade
-from inventory.models.observation import Egress, Observation
+from inventory.models.observation import Egress, Observation, Resolved
 from inventory.models.processing import Processing, Processor, Vantage
 from inventory.models.site import Site
 from inventory.models.verdict import Verdict, worst
@@ -207,6 +207,23 @@ def test_a_week_without_a_hole_to_declared_places_passes(
     assert worst(finding.verdict for finding in findings) is expected
 
 
+def test_an_address_is_a_declared_companys_by_its_name_as_the_node_resolved_it(tmp_path: Path) -> None:
+    rows = week("203.0.113.5", "203.0.113.6")
+    at = Resolved(name="api.nordpost.example", addresses=("203.0.113.5",))
+    resolved = tuple(row.model_copy(update={"resolved": (at,)}) for row in rows[-1:])  # of oslo-3 alone
+    site = declared(tmp_path, processors=(POST,))
+    context = world(tmp_path, site=site, observations=(*rows[:-1], *resolved))
+    found = {each.subject: each for each in run(net_01.CHECK, context)}
+    assert found["oslo-1/203.0.113.5"].verdict is Verdict.FAIL  # there nobody resolved it
+    assert "oslo-3/203.0.113.5" not in found
+    assert found["oslo-3/203.0.113.6"].verdict is Verdict.FAIL
+    window = found["oslo-3"]
+    assert "1 addresses known by a resolved name, 1 undeclared" in window.observed
+    assert "api.nordpost.example: Nordpost AS" in window.evidence[-1].excerpt
+    undeclared = world(tmp_path, observations=(*rows[:-1], *resolved))
+    assert one(net_01.CHECK, undeclared, "oslo-3/203.0.113.5").verdict is Verdict.FAIL
+
+
 # DAT-04, DAT-06, DAT-07, NET-03, NET-04, IAM-01
 
 
@@ -248,7 +265,7 @@ def location(**spec: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("check", "objects", "subject", "expected"),
     [
-        (dat_04.CHECK, {}, "backup-locations", Verdict.PASS),
+        (dat_04.CHECK, {}, "backups", Verdict.NODATA),
         (
             dat_04.CHECK,
             {"BackupStorageLocation": [location(provider="aws")]},
@@ -279,8 +296,8 @@ def location(**spec: Any) -> dict[str, Any]:
         ),
         (dat_06.CHECK, {"Pod": [pod()]}, "pods", Verdict.PASS),
         (dat_06.CHECK, {}, "pods", Verdict.NODATA),
-        (dat_07.CHECK, {"Pod": [API]}, "api-server", Verdict.PASS),
-        (dat_07.CHECK, {"Pod": [pod()]}, "api-server", Verdict.NODATA),
+        (dat_07.CHECK, {"Pod": [API]}, "api-server", Verdict.WARN),
+        (dat_07.CHECK, {"Pod": [pod()]}, "oslo-1/secret-encryption", Verdict.ERROR),
         (
             dat_07.CHECK,
             {"ClusterSecretStore": [store(aws={"region": "eu-north-1"})]},
@@ -430,3 +447,18 @@ def test_from_where_people_logged_in(text: str, expected: Verdict, tmp_path: Pat
 def test_an_address_of_nobody_in_the_zone_is_no_data(tmp_path: Path) -> None:
     context: Residency = world(tmp_path, dns=FakeDns(addresses=("203.0.113.9",)))
     assert one(net_03.CHECK, context, "shop.fjordshop.example/203.0.113.9").verdict is Verdict.NODATA
+
+
+def test_services_and_ingresses_are_judged_apart(tmp_path: Path) -> None:
+    def answered_by(host: str) -> dict[str, Any]:
+        metadata = {"name": "shop", "namespace": "shop"}
+        return {"metadata": metadata, "status": {"loadBalancer": {"ingress": [{"hostname": host}]}}}
+
+    service, ingress = answered_by("d1.cloudfront.net"), answered_by("shop.fjordshop.example")
+    context = world(tmp_path, target=Kube(Service=[service], Ingress=[ingress]))
+    assert one(net_03.CHECK, context, "service/shop/shop").verdict is Verdict.FAIL
+    assert one(net_03.CHECK, context, "ingress").verdict is Verdict.PASS
+    assert "service" not in {each.subject for each in run(net_03.CHECK, context)}
+    other = world(tmp_path, target=Kube(Service=[ingress], Ingress=[service]))
+    assert one(net_03.CHECK, other, "service").verdict is Verdict.PASS
+    assert one(net_03.CHECK, other, "ingress/shop/shop").verdict is Verdict.FAIL

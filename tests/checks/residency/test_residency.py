@@ -9,14 +9,17 @@ import pytest
 
 from inventory.models.finding import Grade
 from inventory.models.resource import CoverageStatus, Resource
+from inventory.models.site import AwsMatch
 from inventory.models.verdict import Verdict
 from tasks.checks.registry import Check
 from tasks.checks.residency import dat_01, dat_02, dat_03, dat_05, inv_01, net_02
 from tasks.drivers.errors import Denied, HostUnreachable
+from tasks.survey.surveyor import all_surveyors
 from tests.checks.residency.world import (
     ALL,
     BUCKET,
     DATABASE,
+    HOME,
     FakeDns,
     FakeHost,
     FakeKube,
@@ -71,9 +74,7 @@ def test_a_row_that_is_not_complete_is_no_data(status: CoverageStatus, tmp_path:
     assert finding.observed == f"describe_volumes {status}: because"
 
 
-@pytest.mark.parametrize(
-    "absent", ["ec2", "ebs", "ecr", "elbv2", "rds", "s3", "route53", "kubernetes", "account"]
-)
+@pytest.mark.parametrize("absent", [*inv_01.REGIONAL, *inv_01.GLOBAL, "kubernetes", "account"])
 def test_a_service_that_was_never_asked_is_no_data(absent: str, tmp_path: Path) -> None:
     rows = [row for row in coverage() if row.service != absent]
     assert verdict(inv_01.CHECK, world(tmp_path, survey=survey_of(rows=rows))) is Verdict.NODATA
@@ -88,6 +89,29 @@ def test_what_is_found_and_named_nowhere_fails_at_home_and_warns_elsewhere(tmp_p
     elsewhere = one(inv_01.CHECK, context, "region/eu-west-1")
     assert elsewhere.verdict is Verdict.WARN
     assert "instance reports" in elsewhere.observed
+
+
+def test_every_surveyor_is_asked_for_and_the_finding_says_what_is_listed(tmp_path: Path) -> None:
+    surveyors = {
+        scope: [e.service for e in all_surveyors() if e.scope == scope] for scope in ("region", "global")
+    }
+    assert surveyors == {"region": list(inv_01.REGIONAL), "global": list(inv_01.GLOBAL)}
+    said = one(inv_01.CHECK, world(tmp_path), "coverage").observed
+    assert "only what is or was tagged is listed" in said
+    assert all(service in said for service in inv_01.WHOLE)
+
+
+def test_what_only_its_tags_show_is_undeclared_until_it_is_named(tmp_path: Path) -> None:
+    arn = f"arn:aws:sns:{HOME}:123456789012:orders"
+    topic = Resource(service="tagging", region=HOME, kind="sns", id=arn, arn=arn, tags={"team": "shop"})
+    context = world(tmp_path, survey=survey_of((*ALL, topic)))
+    assert one(inv_01.CHECK, context, "tagging/sns").verdict is Verdict.FAIL
+    match = AwsMatch(service="tagging", name="arn:aws:sns:*:orders")
+    aws = context.site.source.aws.model_copy(update={"belongs": (match,)})
+    source = context.site.source.model_copy(update={"aws": aws})
+    site = context.site.model_copy(update={"source": source})
+    named = world(tmp_path, site=site, survey=survey_of((*ALL, topic)))
+    assert verdict(inv_01.CHECK, named) is Verdict.PASS
 
 
 def test_a_declared_bucket_that_is_not_there_fails_where_it_must_be_at_aws(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from inventory.models.finding import Grade
 from inventory.models.processing import Processing, Processor
 from inventory.models.resource import CoverageStatus
 from inventory.models.statement import Document, Signed, Statement
+from inventory.models.trail import Cosigned, Trail
 from inventory.models.verdict import Verdict
 from inventory.record import record_digest, record_of
 from tasks.checks.context import Residency
@@ -138,6 +140,35 @@ def test_a_record_that_was_signed_before_something_changed_fails(tmp_path: Path)
     finding = one(leg_04.CHECK, world(tmp_path, statements=(undeclared,)), "record")
     assert finding.verdict is Verdict.NODATA
     assert "does not declare contact" in finding.observed
+
+
+def test_what_changed_in_a_signed_record_is_named_where_it_was_kept(tmp_path: Path) -> None:
+    signed_one = record_of(world(tmp_path).site, survey_of())
+    digest = record_digest(signed_one)
+    statement = signed("LEG-04", "record", record_sha256=digest)
+    now = {"survey": survey_of(ALL[1:]), "statements": (statement,)}
+    kept = one(leg_04.CHECK, world(tmp_path, records={digest: signed_one}, **now), "record")
+    assert kept.verdict is Verdict.FAIL
+    assert kept.observed.endswith("found.resources.s3/us-east-1/bucket: gone, was 1")
+    lost = one(leg_04.CHECK, world(tmp_path, **now), "record")
+    assert lost.verdict is Verdict.FAIL
+    assert "the signed one was not kept" in lost.observed
+
+
+def test_the_ledger_itself_is_looked_at(tmp_path: Path) -> None:
+    def judged(trail: Trail | None) -> dict[str, Verdict]:
+        found = {each.subject: each.verdict for each in run(aud_01.CHECK, world(tmp_path, trail=trail))}
+        return {subject: verdict for subject, verdict in found.items() if subject != "trail"}
+
+    alone = Trail("/state/ledger", 7, "ab" * 32, 2)
+    dpo = Cosigned("the DPO", 5, datetime(2026, 11, 20, tzinfo=UTC), "dpo.note")
+    assert judged(None) == {"ledger": Verdict.NODATA}
+    assert judged(alone) == {"ledger": Verdict.PASS, "witness": Verdict.NODATA}
+    assert judged(replace(alone, cosigned=(dpo,))) == {"ledger": Verdict.PASS, "witness": Verdict.PASS}
+    assert judged(replace(alone, cosigned=(dpo,), problems=("entry 3: changed",))) == {"ledger": Verdict.FAIL}
+    said = one(aud_01.CHECK, world(tmp_path, trail=replace(alone, cosigned=(dpo,))), "witness").observed
+    assert "the DPO cosigned 5 of 7 entries" in said
+    assert "no time-stamp of an authority" in said
 
 
 def test_the_trail_in_a_third_country_fails(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from inventory.models.verdict import Verdict, worst
 from tasks.checks.context import Residency
 from tasks.checks.registry import Check, judge
 from tasks.drivers.errors import OutsideError
+from tasks.facts import backups, mounts, network_disks, registry_mirrors, secret_encryption
 from tests.inventory.sites import whole
 from tests.survey.clock import StandingClock
 
@@ -25,8 +26,21 @@ REGIONAL = {
     "ecr": ("describe_repositories",),
     "elbv2": ("describe_load_balancers",),
     "rds": ("describe_db_instances",),
+    "dynamodb": ("list_tables",),
+    "efs": ("describe_file_systems",),
+    "kms": ("list_keys",),
+    "lambda": ("list_functions",),
+    "logs": ("describe_log_groups",),
+    "secretsmanager": ("list_secrets",),
+    "sqs": ("list_queues",),
+    "tagging": ("get_resources",),
 }
-GLOBAL = {"s3": ("list_buckets",), "route53": ("list_hosted_zones",), "account": ("describe_regions",)}
+GLOBAL = {
+    "s3": ("list_buckets",),
+    "route53": ("list_hosted_zones",),
+    "cloudfront": ("list_distributions",),
+    "account": ("describe_regions",),
+}
 
 BUCKET = Resource(
     service="s3",
@@ -177,15 +191,29 @@ class FakeDns:
         return self._servers
 
 
+# What a host answers that has nothing which would concern the residency controls.
+QUIET: dict[str, str] = {
+    str(mounts.command()): "/dev/vda / ext4 rw,relatime 0 0\ntmpfs /tmp tmpfs rw 0 0\n",
+    str(network_disks.command()): "seen\ndisk\tvda\n",
+    str(backups.command()): "",
+    str(registry_mirrors.command()): "",
+    str(secret_encryption.command()): "none\n",
+}
+
+
 class FakeHost:
-    def __init__(self, resolv_conf: str | OutsideError) -> None:
-        self._answer = resolv_conf
+    """Answers each question by its text; `answers` are those that differ from a quiet host's."""
+
+    def __init__(
+        self, resolv_conf: str | OutsideError = "", answers: Mapping[str, str | OutsideError] | None = None
+    ) -> None:
+        self._answers = {**QUIET, "cat /etc/resolv.conf": resolv_conf, **(answers or {})}
 
     def check(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> str:
-        assert str(command) == "cat /etc/resolv.conf"
-        if isinstance(self._answer, OutsideError):
-            raise self._answer
-        return self._answer
+        answer = self._answers[str(command)]
+        if isinstance(answer, OutsideError):
+            raise answer
+        return answer
 
 
 def world(folder: Path, **changes: Any) -> Residency:

@@ -1,13 +1,19 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inventory.models.verdict import Verdict
+from inventory.record import record_of
 from rehearsal.plan import Plan
 from rehearsal.services import prepare
 from rehearsal.services.shop import manifests
 from rehearsal.services.site_file import write_site_file
+from tasks.checks.residency import leg_01, leg_02, leg_03
+from tasks.steps.statements import read_statements
+from tests.checks.residency.world import survey_of, verdict, world
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +86,15 @@ def test_the_site_file_is_taken_by_the_loader_and_holds_no_secret(plan: Plan, tm
     assert site.source.registry.address == "198.18.0.12:5000"
     assert site.dns.cutover_ttl_s == 2
     assert [(waiver.check, waiver.subject) for waiver in site.waivers] == [("ADM-VIRT", "*")]
+
+
+def test_what_the_rehearsal_states_is_signed_and_its_controls_take_it(plan: Plan, tmp_path: Path) -> None:
+    site = write_site_file(plan, Path("/opt/programs"), tmp_path / "out")
+    statements = read_statements(site, datetime.now(UTC).date())
+    assert [each.statement.control for each in statements] == ["LEG-01", "LEG-02", "LEG-03"]
+    context = world(tmp_path / "world", site=site, statements=statements)
+    for control in (leg_01, leg_02, leg_03):
+        assert verdict(control.CHECK, context) is Verdict.PASS, control
+    assert record_of(site, survey_of())["not_declared"] == []
+    again = write_site_file(plan, Path("/opt/programs"), tmp_path / "out")
+    assert again.processing.signers == site.processing.signers
