@@ -61,7 +61,8 @@ def test_a_host_that_cannot_be_seen_is_never_a_pass(kind: Any) -> None:
 
 def test_every_rule_has_its_check() -> None:
     assert {check.code for check in in_group("preflight")} == LOCAL | {
-        "PRE-BINARIES", "PRE-CGROUP", "PRE-HOSTNAME", "PRE-NAMESERVER", "PRE-NFT", "PRE-OS", "PRE-REACH", "PRE-SYSTEMD",
+        "PRE-BINARIES", "PRE-CGROUP", "PRE-HOSTNAME", "PRE-NAMESERVER", "PRE-NFT", "PRE-OS", "PRE-REACH",
+        "PRE-SYSTEMD",
     }  # fmt: skip
 
 
