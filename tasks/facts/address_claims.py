@@ -20,7 +20,7 @@ _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 # An answer from a link of this host's own is none: two links on one wire answer for each other.
 _PROBE = r"""
-use strict; use Socket; use Time::HiRes 'time';
+use strict; use Socket;
 my ($link, $address, $probes, $wait) = @ARGV;
 sub read_first { open(my $file, '<', $_[0]) or return ''; my $line = <$file> // ''; chomp $line; $line }
 my $index = read_first("/sys/class/net/$link/ifindex")
@@ -35,10 +35,11 @@ my $ask = ("\xff" x 6) . $raw . pack('nnnCCn', 0x0806, 1, 0x0800, 6, 4, 1)
 my %seen;
 for (1 .. $probes) {
   send($wire, $ask, 0) or do { print "unasked send: $!\n"; exit };
-  my $end = time + $wait;
-  while ((my $left = $end - time) > 0) {
+  my $left = $wait;
+  while ($left > 0) {
     my $ready = ''; vec($ready, fileno($wire), 1) = 1;
-    last unless select($ready, undef, undef, $left) > 0;
+    (my $found, $left) = select($ready, undef, undef, $left);  # Linux tells what is left of the time
+    last unless $found > 0;
     recv($wire, my $frame, 2048, 0);
     next if length $frame < 42 || unpack('n', substr($frame, 20, 2)) != 2;
     next if inet_ntoa(substr($frame, 28, 4)) ne $address;

@@ -18,13 +18,13 @@ _SMALL, _AS_BEFORE = setting(_KEYS[0], "128", _KEYS[1], "256", _KEYS[2], "512")
 # 1,500 addresses of 198.18.0.0/15 (RFC 2544). A socket for each hundred: the packets that wait for an answer
 # fill a socket, which then asks no more. $ARGV[0] is the first two numbers of the addresses.
 _ASK = r"""
-use strict; use Socket; use Time::HiRes 'sleep';
+use strict; use Socket;
 my @asked;
 for my $number (0 .. 14) {
   socket(my $out, PF_INET, SOCK_DGRAM, 17) or die "socket: $!\n";
   push @asked, map { [$out, pack_sockaddr_in(9, inet_aton("$ARGV[0].$number.$_"))] } 1 .. 100;
 }
-while (1) { send($_->[0], 'x', 0x40, $_->[1]) for @asked; sleep 0.1 }
+while (1) { send($_->[0], 'x', 0x40, $_->[1]) for @asked; select(undef, undef, undef, 0.1) }
 """
 _FLOOD = """
 ip link add sh-flood type veth peer name sh-flood-far &&
