@@ -64,6 +64,8 @@ class Network(Declared):
     vni: int = Field(default=1, ge=1, le=16777215)  # flannel_vxlan
     port: int = Field(default=8472, ge=1, le=65535)  # flannel_vxlan
     direct_routing: bool = False  # flannel_vxlan
+    # flannel_vxlan: the nodes have the VXLAN checksum bug, which check FL-CSUM found. Costs bulk throughput.
+    vxlan_checksum_off: bool = False
     as_number: int = Field(default=64512, ge=1, le=4294967295)  # bgp: the nodes'
     bgp_peers: tuple[BgpPeer, ...] = ()  # bgp
     manifests: Path | None = None  # calico

@@ -27,6 +27,7 @@ class Layer(IntEnum):
     NODES = 3  # the path between nodes
     PODS = 4  # the path between pods
     USE = 5  # what goes over these paths: Services, sizes, bulk, names
+    LOG = 6  # what the kernel once said of any of these, since its boot
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,18 @@ PORT = 10412
 WAIT_S = 8
 BULK_S = 1.0
 
+# perl-base has no Time::HiRes; times(2) counts hundredths of a second.
+_NOW = "sub now { (POSIX::times())[0] / POSIX::sysconf(POSIX::_SC_CLK_TCK()) }\n"
 _EAR = r"""
-use strict; use Socket; use Time::HiRes 'time';
+use strict; use Socket; use POSIX ();
 my ($port, $marker, $wait, $bulk) = @ARGV;
 $| = 1;
 socket(my $wire, 17, 2, unpack('S', pack('n', 0x0800))) or die "packet socket: $!\n";
 socket(my $door, PF_INET, SOCK_STREAM, 6) or die "socket: $!\n";
 setsockopt($door, SOL_SOCKET, SO_REUSEADDR, 1);
 bind($door, pack_sockaddr_in($port, INADDR_ANY)) && listen($door, 1) or die "port $port: $!\n";
-my ($end, %seen) = (time + $wait);
-while (time < $end && keys %seen < 2) {
+my ($end, %seen) = (now() + $wait);
+while (now() < $end && keys %seen < 2) {
   my $ready = ''; vec($ready, fileno($wire), 1) = 1;
   next unless select($ready, undef, undef, 0.5) > 0;
   recv($wire, my $packet, 2048, 0);
@@ -38,13 +40,13 @@ exit 0 unless $bulk;
 my $ready = ''; vec($ready, fileno($door), 1) = 1;
 exit 0 unless select($ready, undef, undef, 4) > 0;
 accept(my $guest, $door) or exit 0;
-my ($bytes, $from) = (0, time);
+my ($bytes, $from) = (0, now());
 while (my $read = sysread($guest, my $block, 1 << 18)) { $bytes += $read }
-printf "bulk\t%.3f\n", $bytes * 8 / 1e6 / (time - $from);
+printf "bulk\t%.3f\n", $bytes * 8 / 1e6 / (now() - $from);
 """
 
 _MOUTH = r"""
-use strict; use Socket; use Time::HiRes 'time';
+use strict; use Socket; use POSIX ();
 my ($port, $marker, $index, $mac, $to, $own, $foreign, $bulk) = @ARGV;
 socket(my $wire, 17, 2, 0) or die "packet socket: $!\n";
 my $hop = pack('SniSCCa8', 17, 0x0800, $index, 0, 0, 6, pack('H12', $mac =~ s/://gr));
@@ -66,8 +68,8 @@ exit 0 unless $bulk;
 socket(my $out, PF_INET, SOCK_STREAM, 6) or exit 0;
 $SIG{PIPE} = 'IGNORE';
 connect($out, pack_sockaddr_in($port, inet_aton($to))) or exit 0;
-my ($block, $end) = ("\0" x (1 << 18), time + $bulk);
-while (time < $end) { syswrite($out, $block) or last }
+my ($block, $end) = ("\0" x (1 << 18), now() + $bulk);
+while (now() < $end) { syswrite($out, $block) or last }
 """
 
 
@@ -82,13 +84,15 @@ class Heard:
 
 def listen(marker: str, *, bulk: bool) -> Command:
     """What the receiving node runs, for at most WAIT_S and the bulk."""
-    return Command.of("perl", "-e", _EAR, str(PORT), marker, str(WAIT_S), "1" if bulk else "")
+    return Command.of("perl", "-e", _NOW + _EAR, str(PORT), marker, str(WAIT_S), "1" if bulk else "")
 
 
 def send(marker: str, index: int, mac: str, to: str, *, own: str, foreign: str, bulk: bool) -> Command:
     """What the sending node runs: `index` is its interface's, `mac` the next hop's."""
     seconds = f"{BULK_S:g}" if bulk else ""
-    return Command.of("perl", "-e", _MOUTH, str(PORT), marker, str(index), mac, to, own, foreign, seconds)
+    return Command.of(
+        "perl", "-e", _NOW + _MOUTH, str(PORT), marker, str(index), mac, to, own, foreign, seconds
+    )
 
 
 def parse(output: str) -> Heard:

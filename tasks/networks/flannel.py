@@ -12,7 +12,7 @@ from inventory.models.site import Site
 from tasks.facts.asked import Asked
 from tasks.facts.flannel import EtcdAccess, ask_config, ask_subnet
 from tasks.facts.gather import Facts
-from tasks.operations import cni, flannel
+from tasks.operations import cni, flannel, vxlan_checksum
 
 
 class Flannel:
@@ -58,11 +58,16 @@ class Flannel:
 
     def node_questions(self, node: Node) -> Sequence[Asked[Any]]:
         """See `PodNetwork`."""
-        return (*cni.questions(), *flannel.questions(node, self._cluster, self.etcd()))
+        return (
+            *cni.questions(),
+            *flannel.questions(node, self._cluster, self.etcd()),
+            *vxlan_checksum.questions(self._cluster),
+        )
 
     def plan_node(self, node: Node, facts: Facts) -> list[Change]:
-        """flanneld, and the CNI configuration that comes of it."""
+        """flanneld with what its link needs, and the CNI configuration that comes of it."""
         return [
+            *vxlan_checksum.plan(node.name, self._cluster, facts),
             *flannel.plan_node(node, self._cluster, self.etcd(), facts),
             *cni.plan_conflist(node.name, facts),
         ]

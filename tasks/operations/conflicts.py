@@ -1,4 +1,4 @@
-"""Who else sets what a profile sets, and would win: later files, an active tuned, cloud-init. Pure."""
+"""Who else sets what a profile sets, and would win: later files, tuned, cloud-init, NetworkManager."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from inventory.models.tuning import HostSize, Law, UnitSetting
+from inventory.models.tuning import HostSize, Law, LinkSetting, UnitSetting
 from inventory.profile import Profile
 from tasks.facts.cloud_init import Line
 from tasks.facts.config_files import ConfigFile
-from tasks.operations import assigned, limits, links, module_options, modules, sysctl
+from tasks.facts.link_settings import LinkSettings
+from tasks.facts.network_manager import Entry
+from tasks.operations import assigned, limits, link_rivals, links, module_options, modules, sysctl
+from tasks.operations import tuned as tuned_profiles
 from tasks.operations.assigned import Assigned
 
-TUNED = "/etc/tuned/active_profile"
-_TUNED_MAIN = "/etc/tuned/tuned-main.conf"
 _OURS = (modules.PATH, module_options.PATH, sysctl.PATH, limits.PATH, links.PATH)
 _Beaten = tuple[Assigned, str]  # who wins, and the file of ours that it is read after
-_TUNED_FOLDERS = ("/etc/tuned", "/etc/tuned/profiles", "/usr/lib/tuned", "/usr/lib/tuned/profiles")
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ def sources(profile: Profile) -> tuple[str, ...]:
         *assigned.patterns(assigned.SYSCTL_FOLDERS, assigned.SYSCTL_CONF),
         *assigned.patterns(assigned.MODPROBE_FOLDERS),
         *limits.sources(profile),
-        *(TUNED, _TUNED_MAIN),
-        *(f"{folder}/*/tuned.conf" for folder in _TUNED_FOLDERS),
+        *(tuned_profiles.ACTIVE, tuned_profiles.MAIN),
+        *(f"{folder}/*/tuned.conf" for folder in tuned_profiles.FOLDERS),
+        *(f"{folder}/*.link" for folder in link_rivals.LINK_FOLDERS if profile.links),
     )
 
 
@@ -61,26 +62,73 @@ def later_files(profile: Profile, files: Sequence[ConfigFile], size: HostSize) -
 
 
 def tuned(
-    profile: Profile, files: Sequence[ConfigFile], size: HostSize, *, running: bool
+    profile: Profile,
+    files: Sequence[ConfigFile],
+    size: HostSize,
+    link: LinkSettings | None = None,
+    *,
+    running: bool,
 ) -> Iterator[Conflict]:
-    """What an active tuned sets: it comes after the boot's own settings."""
-    active = next((file for file in files if file.path == TUNED), None)
+    """What an active tuned sets: it comes after the boot's own settings.
+
+    `link` is the underlay's card; None where the profile sets nothing of it.
+    """
+    active = next((file for file in files if file.path == tuned_profiles.ACTIVE), None)
     if not running or active is None:
         return
-    main = next((file.text for file in files if file.path == _TUNED_MAIN), "")
+    main = next((file.text for file in files if file.path == tuned_profiles.MAIN), "")
     # tuned-main.conf(5): by default tuned puts sysctl.d back after its own values.
     back = not re.search(r"^\s*reapply_sysctl\s*=\s*(0|false|no|off)\s*$", main, re.MULTILINE | re.IGNORECASE)
     names = active.text.split()
-    sets = {each.key: each for name in names for each in _tuned_sysctls(name, files, ())}
+    options = [option for name in names for option in tuned_profiles.options(name, files)]
+    who, remedy = f"tuned runs with profile {' '.join(names)}", "systemctl disable --now tuned, or "
+    remedy += "a tuned profile without the line"
+    sets = {each.assigned.key: each.assigned for each in options if each.plugin == "sysctl"}
     for rule in profile.sysctls:
         each = sets.get(rule.key)
         if each is None or each.value.startswith(">") or _holds(rule, each.value, size):
             continue
         after = ", and puts sysctl.d back after it" if back else ", after sysctl.d"
+        yield Conflict(f"{who}: {each}{after}", remedy, wins=not back)
+    parameters = {each.key: each for each in link_rivals.parameters_of_tuned(options)}
+    given = [
+        parameters[law.identity]
+        for law in profile.module_options
+        if law.identity in parameters and not _holds(law, parameters[law.identity].value, size)
+    ]
+    if link is not None:
+        given += _link_conflicts(profile, link_rivals.of_tuned(options, link.interface), link, size)
+    for each in given:  # nothing puts those back after tuned
+        yield Conflict(f"{who}: {each}", remedy, wins=True)
+
+
+def cards(
+    profile: Profile,
+    files: Sequence[ConfigFile],
+    entries: Sequence[Entry],
+    link: LinkSettings,
+    size: HostSize,
+    *,
+    managed: bool,
+) -> Iterator[Conflict]:
+    """Who else sets the underlay's card: .link files, and NetworkManager where it runs (`managed`).
+
+    udev applies a .link file before our rule when the card appears, and alone when it is triggered later;
+    NetworkManager applies a connection's settings whenever it brings it up.
+    """
+    by_udev = link_rivals.of_link_files(files, link.interface, link.mac)
+    for each in _link_conflicts(profile, by_udev, link, size):
         yield Conflict(
-            f"tuned runs with profile {' '.join(names)}: {each}{after}",
-            "systemctl disable --now tuned, or a tuned profile without the line",
-            wins=not back,
+            f"{each}, and udev applies it without our rule when it is triggered again",
+            f"take the line out of {each.path}, or correct it",
+            wins=False,
+        )
+    by_manager = link_rivals.of_network_manager(entries, link.interface, link.mac) if managed else ()
+    for each in _link_conflicts(profile, by_manager, link, size):
+        yield Conflict(
+            f"NetworkManager: {each}, whenever it brings the connection up",
+            f"take ethtool.{each.key} out of {each.path} (nmcli connection modify)",
+            wins=True,
         )
 
 
@@ -149,28 +197,20 @@ def _beaten(
             yield found, ours
 
 
-def _tuned_sysctls(name: str, files: Sequence[ConfigFile], above: tuple[str, ...]) -> Iterator[Assigned]:
-    """The sysctls of a tuned profile, what it includes first, as tuned reads them."""
-    paths = [f"{folder}/{name}/tuned.conf" for folder in _TUNED_FOLDERS]
-    there = {file.path: file for file in files}
-    file = next((there[path] for path in paths if path in there), None)
-    if file is None or name in above:
-        return
-    section = ""
-    own = []
-    for number, line in enumerate(file.text.splitlines(), 1):
-        stripped = line.strip()
-        if match := re.fullmatch(r"\[(.+)\]", stripped):
-            section = match[1]
-        key, equals, value = (part.strip() for part in stripped.partition("="))
-        if not equals or stripped.startswith("#"):
-            continue
-        if section == "main" and key == "include":
-            for other in re.split(r"[\s,;]+", value):
-                yield from _tuned_sysctls(other, files, (*above, name))
-        elif section == "sysctl":
-            own.append(Assigned(key, " ".join(value.strip("\"'").split()), file.path, number))
-    yield from own
+def _link_conflicts(
+    profile: Profile, given: Iterable[Assigned], link: LinkSettings, size: HostSize
+) -> Iterator[Assigned]:
+    laws = {law.name: law for law in profile.links}
+    for each in given:
+        if each.key in laws and not _suits(laws[each.key], link, size, each.value):
+            yield each
+
+
+def _suits(law: LinkSetting, link: LinkSettings, size: HostSize, value: str) -> bool:
+    try:
+        return links.suits(law, link, size, value)
+    except ValueError:  # no number, as an unexpanded variable of tuned
+        return False
 
 
 def _holds(law: Law, value: str, size: HostSize) -> bool:

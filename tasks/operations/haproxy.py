@@ -25,6 +25,7 @@ FOLDER = "/etc/haproxy/safe-harbor"
 LOG = "/var/log/safe-harbor-edge.log"
 RUNTIME = "/run/haproxy/admin.sock"
 ACCOUNT = "haproxy"
+EDGE_PORT = 80
 
 _UNIT = f"""[Unit]
 Description=haproxy: the way in (safe-harbor)

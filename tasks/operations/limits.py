@@ -6,19 +6,23 @@ session or a service would be refused at its start. Check TUN-HELD says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from inventory.models.tuning import HostSize
+from inventory.models.tuning import INFINITY, HostSize, UnitSetting
 from inventory.profile import Profile
 from tasks.facts.capabilities import CAP_SYS_RESOURCE
 from tasks.facts.config_files import ConfigFile
 from tasks.facts.contents import Content
+from tasks.facts.process_limits import ProcessLimits
 from tasks.operations import assigned
 from tasks.operations.before import DROP_INS, Noted, file_changes
 from tasks.operations.files import Wanted
 
 PATH = "/etc/security/limits.d/90-safe-harbor.conf"
 DROP_IN = "90-safe-harbor.conf"
+_FILES = "LimitNOFILE"
+# A kubelet sets its own at its start (maxOpenFiles of its configuration), whatever its unit says.
+_OWN = {f"kubelet.service:{_FILES}": 1_000_000}
 
 
 def drop_in(unit: str) -> str:
@@ -82,6 +86,27 @@ def winner(files: Sequence[ConfigFile], identity: str) -> assigned.Assigned | No
     drop_ins = [file for file in files if file.folder in folders]
     order = [*assigned.in_order(main, assigned.UNIT_FOLDERS), *assigned.in_order(drop_ins, folders)]
     return assigned.last_of(order, assigned.unit_settings, identity)
+
+
+def outrun(profile: Profile, size: HostSize, running: ProcessLimits) -> Iterator[tuple[UnitSetting, str]]:
+    """The services that run with other limits than the profile's, and what they run with.
+
+    A service that does not run has none; how many tasks one may have (TasksMax) is systemd's to hold, and
+    follows its file at once.
+    """
+    for setting in profile.units:
+        soft, hard = running.units.get(setting.unit, {}).get(setting.name, ("", ""))
+        if soft and not all(_runs_with(setting, size, value, running.nr_open) for value in (soft, hard)):
+            yield setting, soft if soft == hard else f"{soft} (at most {hard})"
+
+
+def _runs_with(setting: UnitSetting, size: HostSize, value: str, nr_open: int) -> bool:
+    if value == "unlimited" and setting.exact in (None, INFINITY):
+        return True
+    if setting.exact == INFINITY and setting.name == _FILES:
+        return int(value) >= nr_open
+    own = _OWN.get(setting.identity)
+    return setting.holds(size, value) or (own is not None and value == str(own))
 
 
 def plan(

@@ -55,6 +55,22 @@ def target(setting: LinkSetting, link: LinkSettings, size: HostSize) -> str | No
     return setting.target(size, value)
 
 
+def suits(setting: LinkSetting, link: LinkSettings, size: HostSize, value: str) -> bool:
+    """Whether this value, which somebody else gives, is one that the profile accepts on this interface.
+
+    What the interface does not have, nobody can set. Raises ValueError for what is no value of the setting.
+    """
+    if now(link, setting.name) is None:
+        return True
+    if setting.name == "rps-cpus":
+        if setting.exact != "off" and len(link.rps) >= size.processors:
+            return True
+        return _number(value) == (0 if setting.exact == "off" else _number(mask(size.processors)))
+    if setting.name in link.sized:
+        return int(value) >= min(setting.floor_for(size), link.sized[setting.name][1])
+    return setting.holds(size, value)
+
+
 def differing(profile: Profile, link: LinkSettings, size: HostSize) -> Iterator[tuple[LinkSetting, str, str]]:
     """Every setting that is not as it should be: what it has, and what it should have."""
     for setting in profile.links:

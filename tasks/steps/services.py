@@ -61,7 +61,7 @@ def edge_service(site: Site) -> ServicePhase:
     source_host, _, source_port = site.source.edge.url.partition("://")[2].strip("/").partition(":")
     design = haproxy.EdgeDesign(
         name=node.name,
-        bind=f"{node.address}:80",
+        bind=f"{node.address}:{haproxy.EDGE_PORT}",
         source=(haproxy.Server("source-edge", source_host, int(source_port or 80)),),
         target=tuple(
             haproxy.Server(each.name, str(each.address), site.workload.node_port)

@@ -14,12 +14,13 @@ from inventory.models.cluster import BgpPeer, Network
 from inventory.models.site import Site
 from tasks.drivers.errors import ServiceFailed
 from tasks.facts import files as file_facts
+from tasks.facts import link_checksum
 from tasks.facts import modules as module_facts
 from tasks.facts import packages as package_facts
 from tasks.facts.flannel import ask_config, ask_configured, ask_subnet
 from tasks.networks.flannel import Flannel
 from tasks.networks.registry import networks, of_site
-from tasks.operations import bird, cni, flannel
+from tasks.operations import bird, cni, flannel, vxlan_checksum
 from tasks.operations.units import UNITS
 from tests.operations.network_site import facts, files_answer, service_answers, site
 
@@ -55,6 +56,8 @@ def answers(declared: Site, **more: str) -> Any:
         (ask_configured(f"{UNITS}/{flannel.UNIT}"), more.get("unit", "")),
         (file_facts.ask([cni.CONFLIST]), files_answer([cni.CONFLIST])),
         (ask_subnet(), more.get("subnet", "")),
+        (file_facts.ask([vxlan_checksum.PATH]), files_answer([vxlan_checksum.PATH])),
+        (link_checksum.ask(vxlan_checksum.link_of(cluster) or "none"), "absent"),
         (module_facts.ask(("wireguard",)), f"wireguard\t{more.get('module', 'loadable')}\n"),
         (file_facts.ask((at_boot,)), files_answer([at_boot])),
         (package_facts.ask((bird.PACKAGE,)), more.get("packages", "")),

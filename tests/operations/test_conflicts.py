@@ -10,7 +10,7 @@ from inventory.profile_files import load_profile
 from tasks.checks.admission.conflicts import judge
 from tasks.facts.cloud_init import Line
 from tasks.facts.config_files import ConfigFile
-from tasks.operations import assigned, conflicts, limits, sysctl
+from tasks.operations import assigned, conflicts, limits, sysctl, tuned
 
 PROFILE = load_profile("web")
 SIZE = HostSize(2, 4 << 20, 110, 3)
@@ -110,7 +110,7 @@ def test_a_higher_limit_of_others_is_kept() -> None:
 # -- tuned and cloud-init -----------------------------------------------------------------------------------
 
 TUNED = [
-    file(conflicts.TUNED, "shop\n"),
+    file(tuned.ACTIVE, "shop\n"),
     file("/etc/tuned/shop/tuned.conf", "[main]\ninclude=base\n[sysctl]\nnet.core.somaxconn=>128\n"),
     file(
         "/usr/lib/tuned/base/tuned.conf",

@@ -23,7 +23,10 @@ from tests.operations.network_site import site
 
 pytestmark = [pytest.mark.site]
 
-OF_DAEMONS_AND_CLUSTER = {"dead-endpoint", "duplicate-public-ip", "flanneld-stopped", "wrong-interface"}
+OF_DAEMONS_AND_CLUSTER = {
+    *("dead-endpoint", "duplicate-public-ip", "flanneld-stopped", "wrong-interface"),
+    *("kube-proxy-stopped", "rules-refused"),
+}
 KERNEL_FAULTS = [fault.name for fault in all_faults() if fault.name not in OF_DAEMONS_AND_CLUSTER]
 
 # A node as flannel and the bridge plugin leave it, without the daemons. /run and /sys are its own.
@@ -44,11 +47,16 @@ ip link set pod master cni0
 for link in eth0 other flannel.1 cni0 pod; do ip link set "$link" up; done
 bridge link set dev pod hairpin on
 iptables -t nat -N KUBE-SERVICES
+iptables -t nat -N KUBE-SVC-ABCDEFGH23456789
+iptables -t nat -A KUBE-SERVICES -d 10.96.0.10/32 -p tcp --dport 80 -j KUBE-SVC-ABCDEFGH23456789
+iptables -t nat -N FLANNEL-POSTRTG
+iptables -t nat -A FLANNEL-POSTRTG -m mark --mark 0x4000/0x4000 -j RETURN
 iptables -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT
 sysctl -q -w net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1
 """
 LOOK = """
-iptables-save | grep -E 'KUBE|SH-|8472' || true
+iptables-save | grep -E 'KUBE|SH-|8472|FLANNEL|sh-fault' || true
+ls /run/flannel
 iptables-legacy-save | grep KUBE || true
 nft list tables ip | grep -v -E 'nat|filter' || true
 ip rule; ip route show table all | grep 'table 4811' || true

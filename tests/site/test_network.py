@@ -167,7 +167,8 @@ def test_a_healthy_network_is_let_through(raised: Standing, probes: Probes) -> N
 
 # The others, slower ones, are tried by `safe-harbor rehearse matrix`.
 FAULTS = (
-    *("br-netfilter-off", "conntrack-nearly-full", "dead-endpoint", "hairpin-off"),
+    *("br-netfilter-off", "conntrack-nearly-full", "dead-endpoint", "hairpin-off", "kube-proxy-stopped"),
+    *("masquerade-shadowed", "nodes-blocked", "rules-refused", "stale-endpoint", "subnet-lost"),
     *(
         "mixed-iptables",
         "rp-filter-strict",

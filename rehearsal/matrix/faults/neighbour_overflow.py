@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from rehearsal.matrix.fault import Fault
+from rehearsal.matrix.fault import Fault, Where, on_node
+from rehearsal.matrix.kernel_log import FORGET, OWN_KERNEL, WILL_SAY
 from rehearsal.matrix.settings import setting
 
 _KEYS = [f"net.ipv4.neigh.default.gc_thresh{number}" for number in (1, 2, 3)]
-_CREATE, _UNDO = setting(_KEYS[0], "1", _KEYS[1], "2", _KEYS[2], "3")
+_SMALL, _AS_BEFORE = setting(_KEYS[0], "1", _KEYS[1], "2", _KEYS[2], "3")
+_SAYS, _FORGET = on_node(WILL_SAY), on_node(FORGET)
+
+
+def _create(where: Where) -> None:
+    _SAYS(where)
+    _SMALL(where)
+
+
+def _undo(where: Where) -> None:
+    _AS_BEFORE(where)
+    _FORGET(where)
+
 
 FAULT = Fault(
     name="neighbour-overflow",
     what="net.ipv4.neigh.default.gc_thresh1..3 = 1, 2, 3 on a node",
     primary="DP-NEIGH",
-    create=_CREATE,
-    undo=_UNDO,
-    needs="/proc/sys/net/ipv4/neigh/default/gc_thresh3",  # in the initial network namespace only
+    create=_create,
+    undo=_undo,
+    needs=OWN_KERNEL,
 )

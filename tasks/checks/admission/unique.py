@@ -20,14 +20,14 @@ _EXPECTED = "machine id, product UUID, hardware and IP address are this host's a
 
 def judge(
     name: str,
-    address: str,
+    declared: Mapping[str, str],
     identities: Mapping[str, machine_id.Identity],
     networks: Mapping[str, Mapping[str, interfaces.Interface]],
     interface: str,
 ) -> Judged:
-    """What this host shares with another, and whether it has its declared address on its interface."""
+    """What this host shares with another; whether the addresses declared by name stand where they shall."""
     wrong = []
-    mine = identities[name]
+    mine, address = identities[name], declared[name]
     for other in sorted(set(identities) - {name}):
         if identities[other].machine_id == mine.machine_id:
             wrong.append(f"machine id {mine.machine_id} is also {other}'s")
@@ -39,6 +39,12 @@ def judge(
         for interface_name in found
         if interface_name != "lo"
     )
+    standing = {
+        entry.partition("/")[0]: each.name for each in networks[name].values() for entry in each.addresses
+    }
+    for other in sorted(set(declared) - {name}):
+        if declared[other] in standing:
+            wrong.append(f"{standing[declared[other]]} has {declared[other]}, which is declared for {other}")
     own = networks[name].get(interface)
     if own is None:
         wrong.append(f"there is no interface {interface}")
@@ -69,9 +75,11 @@ def run(context: Admission) -> Iterable[Finding]:
             told[name] = facts
         except OutsideError as error:
             yield unseen(CODE, name, _EXPECTED, Severity.HIGH, error)
-    for node in context.site.target.nodes:
+    nodes = context.site.target.nodes
+    declared = {node.name: str(node.address) for node in nodes}
+    for node in nodes:
         if node.name in told:
-            said = judge(node.name, str(node.address), identities, networks, node.interface)
+            said = judge(node.name, declared, identities, networks, node.interface)
             yield finding(context, CODE, node.name, _EXPECTED, Severity.HIGH, said, who, told[node.name])
 
 

@@ -32,8 +32,9 @@ def run(context: DataPlane) -> list[Finding]:
         return Sent(sum(bulk.by.values()), int(bool(bulk.error)), evidence)
 
     remedy = (
-        f"`tcpdump -vv udp port {port}` shows `bad udp cksum` and who sends it; on that node: ethtool -K "
-        f"{link} tx-checksum-ip-generic off, kept by a udev rule (it costs bulk throughput, 0.24x)"
+        f"`tcpdump -vv udp port {port}` shows `bad udp cksum` and who sends it; declare "
+        "target.cluster.network.vxlan_checksum_off: true and run network again: it sets ethtool -K "
+        f"{link} tx-checksum-ip-generic off and keeps it so (bulk throughput falls to 0.24x)"
     )
     return Watch(LINE, ("Udp.InCsumErrors",), traffic, remedy).run(context)
 

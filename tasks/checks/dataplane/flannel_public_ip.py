@@ -30,11 +30,14 @@ LINE = Line("FL-PUBLIC", "no two nodes have one public IP with flannel", Severit
 
 def run(context: DataPlane) -> list[Finding]:
     """One finding a node, naming who else has its address."""
-    by_node, evidence = _registered(context)
+    by_node, without_subnet, evidence = _registered(context)
     taken = Counter(by_node.values())
 
     def judge(node: Node, _: Host) -> Finding:
         mine = by_node.get(node.name)
+        if node.name in without_subnet:
+            what = "the node does not know its subnet, so which registration is its own is not known"
+            return LINE.says(Verdict.NODATA, node.name, what, evidence, "see FL-SUBNET")
         if mine is None:
             what = "flannel has no registration of this node"
             remedy = f"ssh {node.name} systemctl restart flanneld"
@@ -50,8 +53,8 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-def _registered(context: DataPlane) -> tuple[Mapping[str, str], Evidence]:
-    """Node -> public IP. Raises what `read` raises."""
+def _registered(context: DataPlane) -> tuple[Mapping[str, str], frozenset[str], Evidence]:
+    """Node -> public IP, and the nodes whose own cannot be told. Raises what `read` raises."""
     nodes = context.kube.list("v1", "Node")
     annotated = {
         str(node["metadata"]["name"]): str(node["metadata"]["annotations"][ANNOTATION])
@@ -59,9 +62,8 @@ def _registered(context: DataPlane) -> tuple[Mapping[str, str], Evidence]:
         if ANNOTATION in node["metadata"].get("annotations", {})
     }
     if annotated:
-        return annotated, observed(
-            context.clock, f"{context.kube.name}: annotations of nodes", str(annotated)
-        )
+        seen = observed(context.clock, f"{context.kube.name}: annotations of nodes", str(annotated))
+        return annotated, frozenset(), seen
     planes = context.site.target.having(Role.CONTROL_PLANE)
     reachable = [context.hosts[node.name] for node in planes if node.name in context.hosts]
     if not reachable:
@@ -69,15 +71,19 @@ def _registered(context: DataPlane) -> tuple[Mapping[str, str], Evidence]:
     etcd = etcd_access(",".join(f"https://{node.address}:2379" for node in planes))
     leases, evidence = read(context, reachable[0], ask_leases(etcd))
     subnets: dict[str, IPv4Interface] = {}
+    without = set()
     for node in context.site.target.nodes:
         if node.name not in context.hosts:
             continue
         env, _ = read(context, context.hosts[node.name], ask_subnet())
-        if env is not None:
+        if env is None:
+            without.add(node.name)
+        else:
             subnets[node.name] = env.subnet
-    return {
+    registered = {
         name: leases[str(subnet.network)] for name, subnet in subnets.items() if str(subnet.network) in leases
-    }, evidence
+    }
+    return registered, frozenset(without), evidence
 
 
 CHECK = Check(

@@ -10,7 +10,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, read
-from tasks.checks.registry import Check
+from tasks.checks.registry import Check, Layer
 from tasks.drivers.errors import OutsideError
 from tasks.facts.flannel import SUBNET_FILE, SubnetEnv, ask_subnet
 
@@ -66,6 +66,12 @@ def _judge(
     return LINE.judged(not wrong, name, what, evidence, remedy)
 
 
+# What a node was given: without it neither its MTU nor its peers can be judged.
 CHECK = Check(
-    LINE.code, "every node has a flannel subnet of its own", "dataplane", LINE.severity, on_flannel(LINE, run)
+    LINE.code,
+    "every node has a flannel subnet of its own",
+    "dataplane",
+    LINE.severity,
+    on_flannel(LINE, run),
+    layer=Layer.SETTING,
 )

@@ -1,4 +1,7 @@
-"""CT-LOG: the kernel has not said that a table is full."""
+"""CT-LOG: the kernel has not said that a table is full.
+
+It tells of any time since the boot: what is full now, the table's own check names.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,4 @@ def run(context: DataPlane) -> list[Finding]:
     return LINE.on_each(context, judge)
 
 
-CHECK = Check(
-    LINE.code, "the kernel reports no full table", "dataplane", LINE.severity, run, layer=Layer.COUNTER
-)
+CHECK = Check(LINE.code, "the kernel reports no full table", "dataplane", LINE.severity, run, layer=Layer.LOG)

@@ -1,6 +1,7 @@
 """KP-MODE: kube-proxy runs in the declared mode, by its own word and by what it left in the kernel.
 
-Old releases fall back to userspace silently, so the flag alone proves nothing.
+Old releases fall back to userspace silently, so the flag alone proves nothing. One that does not answer has
+no mode that could be wrong: KP-HEALTH names it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def run(context: DataPlane) -> list[Finding]:
         table, of_table = read(context, host, nftables.ask())
         chains, left = services > 0 and endpoints > 0, sum(map(len, rules.userspace().values()))
         own = (chains, table.there) if mode is ProxyMode.IPTABLES else (table.there, chains)
-        good = got.body == mode and own == (True, False) and not left
+        clean = own == (True, False) and not left
         what = (
             f"/proxyMode {got.body or got.error}, {services} KUBE-SVC, {endpoints} KUBE-SEP"
             f"{f', an nftables table with {len(table.endpoints)} Services' if table.there else ''}"
@@ -44,7 +45,9 @@ def run(context: DataPlane) -> list[Finding]:
         remedy = (
             "run network again: it starts kube-proxy in the declared mode, and removes what userspace left"
         )
-        verdict = Verdict.PASS if good else Verdict.FAIL
+        verdict = Verdict.PASS if clean and got.body == mode else Verdict.FAIL
+        if clean and not got.body:  # it does not speak, and what it left is right
+            verdict, remedy = Verdict.NODATA, f"see KP-HEALTH: ssh {host.name} journalctl -u kube-proxy -n 50"
         return LINE.says(verdict, node.name, what, (of_mode, of_rules, of_table), remedy)
 
     return LINE.on_each(context, judge)

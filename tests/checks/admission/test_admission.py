@@ -4,22 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inventory.models.cluster import Role
 from inventory.models.command import Shellable
+from inventory.models.site import Side
 from inventory.models.tuning import HostSize
 from inventory.models.verdict import Verdict
 from inventory.profile_files import load_profile
-from tasks.checks.admission import clock, cpu, kernel, memory, mtu, ports, swap, tuning, unique, virt
+from tasks.checks.admission import (
+    address_claims,
+    clock,
+    cpu,
+    kernel,
+    memory,
+    mtu,
+    ports,
+    swap,
+    tuning,
+    unique,
+    virt,
+)
 from tasks.checks.context import Admission
 from tasks.checks.registry import in_group, judge
 from tasks.checks.stolen import judge_stolen
 from tasks.drivers.errors import HostUnreachable
 from tasks.drivers.ports import Output
+from tasks.facts.address_claims import Claims
 from tasks.facts.cpu import CpuWindow
 from tasks.facts.interfaces import Interface
 from tasks.facts.machine_id import Identity
@@ -29,6 +45,7 @@ from tasks.facts.os_release import System
 from tasks.facts.ports import Listener
 from tasks.facts.sysctl import Setting
 from tasks.facts.virtualization import Virtualization
+from tasks.steps.examined import Observed
 from tests.checks.admission.test_machines import MINE, OTHER
 from tests.facts.test_recorded import KVM
 from tests.operations.places import site
@@ -74,7 +91,7 @@ def test_every_admission_check_is_registered() -> None:
     assert codes >= {
         "ADM-VIRT", "ADM-STEAL", "ADM-KERNEL", "ADM-CLOCK", "ADM-MEM", "ADM-CPU", "ADM-SWAP", "ADM-PORTS",
         "ADM-UNIQUE", "ADM-MTU", "TUN-LIVE", "ADM-NOISE", "ADM-DISK", "ADM-FLAGS", "ADM-OFFLOAD", "ADM-PMTU",
-        "ADM-ENTROPY", "ADM-CGROUP", "ADM-SSH",
+        "ADM-ENTROPY", "ADM-CGROUP", "ADM-SSH", "ADM-DAD",
     }  # fmt: skip
 
 
@@ -174,10 +191,78 @@ def test_ports() -> None:
     assert ports.judge(wanted, ours).verdict is Verdict.PASS
     assert ports.judge(wanted, [Listener("udp", "0.0.0.0", 8472, "")]).verdict is Verdict.PASS  # noqa: S104
     taken = ports.judge(
-        wanted, [*ours, Listener("tcp", "*", 10250, "nginx"), Listener("tcp", "*", 80, "nginx")]
+        wanted, [*ours, Listener("tcp", "*", 10250, "nginx"), Listener("tcp", "*", 8081, "nginx")]
     )
     assert (taken.verdict, taken.observed) == (Verdict.FAIL, "taken: tcp/10250 by nginx")
     assert ("tcp", 6443) not in ports.needed(site(), site().target.nodes[1])
+
+
+def asked_ports(node: int = 1, **cluster: Any) -> set[str]:
+    declared = site(**cluster)
+    return {f"{protocol}/{port}" for protocol, port in ports.needed(declared, declared.target.nodes[node])}
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "left_out"),
+    [
+        ("flannel_vxlan", {"udp/8472", "tcp/10401"}, {"udp/51820", "tcp/179"}),
+        ("flannel_wireguard", {"udp/51820", "tcp/10401"}, {"udp/8472", "tcp/179"}),
+        ("flannel_host_gw", {"tcp/10401"}, {"udp/8472", "udp/51820", "tcp/179"}),
+        ("bgp", {"tcp/179", "tcp/10401"}, {"udp/8472", "udp/51820"}),
+        ("calico", {"tcp/179"}, {"udp/8472", "udp/51820", "tcp/10401"}),
+    ],
+)
+def test_the_ports_of_the_declared_network_are_asked_for(
+    kind: str, wanted: set[str], left_out: set[str]
+) -> None:
+    found = asked_ports(network={"kind": kind})
+    assert wanted <= found
+    assert not left_out & found
+
+
+def test_a_declared_port_of_the_overlay_is_asked_for() -> None:
+    assert "udp/4789" in asked_ports(network={"port": 4789})
+    taken = ports.judge({("udp", 51820): ("",)}, [Listener("udp", "*", 51820, "openvpn")])
+    assert taken.observed == "taken: udp/51820 by openvpn"
+
+
+def test_the_ports_of_the_roles_are_asked_for() -> None:
+    declared = site()
+    data = {"tcp/3306", "tcp/5000", "tcp/9000"}
+    assert "tcp/80" in asked_ports(0)
+    assert "tcp/80" not in asked_ports(1)
+    assert not data & asked_ports(0)  # none has a certificate: they are there already
+    ours = {"certificate_file": Path("/c"), "key_file": Path("/k")}
+    target = declared.target.model_copy(
+        update={
+            "database": declared.target.database.model_copy(update=ours),
+            "registry": declared.target.registry.model_copy(update=ours),
+            "bucket": declared.target.bucket.model_copy(
+                update={**ours, "endpoint_url": "https://10.60.0.11:9000"}
+            ),
+        }
+    )
+    installed = declared.model_copy(update={"target": target})
+    found = {f"{protocol}/{port}" for protocol, port in ports.needed(installed, target.nodes[0])}
+    assert data <= found
+    assert not data & {f"{protocol}/{port}" for protocol, port in ports.needed(installed, target.nodes[1])}
+
+
+def test_the_way_to_several_api_servers_has_a_port_on_every_node() -> None:
+    declared = site()
+    planes = tuple(node.model_copy(update={"roles": (Role.CONTROL_PLANE,)}) for node in declared.target.nodes)
+    several = declared.model_copy(update={"target": declared.target.model_copy(update={"nodes": planes})})
+    assert ports.needed(several, planes[2])[("tcp", 16443)] == ("haproxy",)
+    assert "tcp/16443" not in asked_ports()
+
+
+def test_a_cluster_that_is_only_looked_at_needs_no_port_of_ours() -> None:
+    declared = site()
+    side = Side(nodes=declared.target.nodes, cluster=declared.target.cluster)
+    subject = Observed("article-2016", None, side, declared.workload)
+    found = ports.needed(subject, declared.target.nodes[0])
+    assert ("udp", 8472) in found
+    assert not {("tcp", 10401), ("tcp", 80), ("tcp", 16443)} & set(found)
 
 
 def interface(mac: str, address: str) -> dict[str, Interface]:
@@ -187,14 +272,39 @@ def interface(mac: str, address: str) -> dict[str, Interface]:
 def test_copies_are_told_apart() -> None:
     alone = {"a": Identity("1" * 32, "u1", "a"), "b": Identity("2" * 32, "u2", "b")}
     nets = {"a": interface("m1", "10.0.0.1/24"), "b": interface("m2", "10.0.0.2/24")}
-    assert unique.judge("a", "10.0.0.1", alone, nets, "eth0").verdict is Verdict.PASS
+    declared = {"a": "10.0.0.1", "b": "10.0.0.2"}
+    assert unique.judge("a", declared, alone, nets, "eth0").verdict is Verdict.PASS
     cloned = {**alone, "b": Identity("1" * 32, "u1", "b")}
-    said = unique.judge("a", "10.0.0.1", cloned, {**nets, "b": interface("m1", "10.0.0.2/24")}, "eth0")
+    said = unique.judge("a", declared, cloned, {**nets, "b": interface("m1", "10.0.0.2/24")}, "eth0")
     assert said.verdict is Verdict.FAIL
     for what in ("machine id", "product UUID", "hardware address"):
         assert what in said.observed
-    assert "declared is 10.0.0.9" in unique.judge("a", "10.0.0.9", alone, nets, "eth0").observed
-    assert "no interface ens3" in unique.judge("a", "10.0.0.1", alone, nets, "ens3").observed
+    elsewhere = {**declared, "a": "10.0.0.9"}
+    assert "declared is 10.0.0.9" in unique.judge("a", elsewhere, alone, nets, "eth0").observed
+    assert "no interface ens3" in unique.judge("a", declared, alone, nets, "ens3").observed
+
+
+def test_the_address_of_another_declared_host_stands_on_this_one() -> None:
+    identities = {"a": Identity("1" * 32, "u1", "a")}  # the other one does not even answer
+    nets = {
+        "a": {
+            **interface("m1", "10.0.0.1/24"),
+            "dummy0": Interface("dummy0", 1500, "m3", True, ("10.0.0.2/32",)),
+        }
+    }
+    said = unique.judge("a", {"a": "10.0.0.1", "b": "10.0.0.2"}, identities, nets, "eth0")
+    assert (said.verdict, said.observed) == (Verdict.FAIL, "dummy0 has 10.0.0.2, which is declared for b")
+
+
+def test_an_address_that_another_machine_claims() -> None:
+    alone = address_claims.judge("10.0.0.1", "eth0", Claims())
+    assert (alone.verdict, alone.observed) == (Verdict.PASS, "nobody else on eth0 answers for 10.0.0.1")
+    twice = address_claims.judge("10.0.0.1", "eth0", Claims(("52:54:00:00:00:07",)))
+    assert twice.verdict is Verdict.FAIL
+    assert "52:54:00:00:00:07" in twice.observed
+    unasked = address_claims.judge("10.0.0.1", "eth0", Claims(unasked="there is no perl"))
+    assert unasked.verdict is Verdict.WARN
+    assert "arping -D -c 2" in unasked.remedy
 
 
 def test_mtu() -> None:

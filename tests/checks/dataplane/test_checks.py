@@ -344,8 +344,30 @@ def test_the_lowest_layer_names_the_cause() -> None:
     assert causes(failing("PATH-PODS", "FL-PEERS", "DP-FWD", "KP-DIAL")) == {"DP-FWD"}
     assert causes(failing("KP-VIP-NODE", "PATH-BULK", "FL-CSUM")) == {"FL-CSUM"}
     assert causes(failing("KP-HAIRPIN")) == {"KP-HAIRPIN"}
+    assert causes(failing("CT-LOG", "DP-ARP", "PATH-NODES")) == {"DP-ARP"}, "the log tells of any time"
+    assert causes(failing("CT-LOG")) == {"CT-LOG"}
     assert causes(failing("A-STEPS-OWN", "PATH-PODS")) == {"A-STEPS-OWN"}
     assert causes(judged("DP-FWD")) == frozenset()
+
+
+def test_a_kube_proxy_that_is_silent_has_no_wrong_mode_and_what_it_left_is_still_judged() -> None:
+    refused = {"status": 0, "body": "", "error": "connection refused"}
+    silent = {"proxyMode": refused, "healthz": refused}
+    assert verdict(judged("KP-MODE", pods=silent)) is Verdict.NODATA
+    left = edited(iptables.ask(), "iptables.txt", ":KUBE-SERVICES ", PORTALS)
+    assert verdict(judged("KP-MODE", pods=silent, host=left)) is Verdict.FAIL
+    found = [*judged("KP-MODE", pods=silent), *judged("KP-HEALTH", pods=silent)]
+    assert causes(found) == {"KP-HEALTH"}
+
+
+def test_a_lost_subnet_names_itself_before_what_rests_on_it() -> None:
+    lost = says(flannel.ask_subnet(), "")
+    assert verdict(judged("FL-PUBLIC", host=lost)) is Verdict.NODATA
+    codes = [check.code for check in in_group("dataplane") if check.code.startswith("FL-")]
+    # The other nodes answer with this one's records, which are wrong for them.
+    found = [f for code in codes for f in judged(code, host=lost) if f.subject == SUBJECT]
+    assert {f.code for f in found if f.verdict is Verdict.FAIL} >= {"FL-SUBNET", "FL-MTU", "FL-PMTU"}
+    assert causes(found) == {"FL-SUBNET"}
 
 
 def test_old_restore_failures_warn() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from inventory.errors import BadInput
 from inventory.kubernetes_version import Version
-from inventory.models.cluster import Role
+from inventory.models.cluster import ProxyMode, Role
 from inventory.models.finding import Waiver
 from inventory.models.verdict import Verdict
 from tasks.checks.context import Admission
@@ -21,6 +21,7 @@ from tasks.checks.preflight import (
     controllers,
     hostname,
     nameserver,
+    nft,
     programs,
     reach,
     system,
@@ -30,6 +31,7 @@ from tasks.checks.preflight import (
 from tasks.checks.registry import in_group, judge
 from tasks.drivers import checksums as lists
 from tasks.drivers.local_program import kubernetes_version
+from tasks.facts import nft_version
 from tasks.facts.host_basics import Basics
 from tasks.facts.os_release import System
 from tasks.gates.decision import decide
@@ -59,7 +61,8 @@ def test_a_host_that_cannot_be_seen_is_never_a_pass(kind: Any) -> None:
 
 def test_every_rule_has_its_check() -> None:
     assert {check.code for check in in_group("preflight")} == LOCAL | {
-        "PRE-BINARIES", "PRE-CGROUP", "PRE-HOSTNAME", "PRE-NAMESERVER", "PRE-OS", "PRE-REACH", "PRE-SYSTEMD",
+        "PRE-BINARIES", "PRE-CGROUP", "PRE-HOSTNAME", "PRE-NAMESERVER", "PRE-NFT", "PRE-OS", "PRE-REACH",
+        "PRE-SYSTEMD",
     }  # fmt: skip
 
 
@@ -103,6 +106,36 @@ def test_programs_that_can_be_installed_are_no_fault() -> None:
     assert (
         programs.judge("oslo-1", replace(GOOD, programs=GOOD.programs - {"nsenter"})).verdict is Verdict.FAIL
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "observed"),
+    [
+        ("installed nftables v1.0.6 (Lester Gooch #5)\n", Verdict.PASS, "nft 1.0.6"),
+        ("installed nftables v1.0.1 (Fearless Fosdick #3)\n", Verdict.PASS, "nft 1.0.1"),
+        ("installed nftables v0.9.8 (E.D.S.)\n", Verdict.FAIL, "nft 0.9.8 is older than 1.0.1"),
+        ("candidate 1.1.3-1\n", Verdict.PASS, "nft 1.1.3, by prepare"),
+        (
+            "candidate 0.9.8-3.1+deb11u2\n",
+            Verdict.FAIL,
+            "the package of nft is 0.9.8, which is older than 1.0.1",
+        ),
+        ("candidate \n", Verdict.WARN, "nft is not installed, and no package of it is known"),
+        ("candidate (none)\n", Verdict.WARN, "nft is not installed, and no package of it is known"),
+    ],
+)
+def test_nft_for_kube_proxy(answer: str, verdict: Verdict, observed: str) -> None:
+    found = nft_version.parse(answer)
+    said = nft.judge(ProxyMode.NFTABLES, found)
+    assert (said.verdict, said.observed) == (verdict, observed)
+    assert bool(said.remedy) is (verdict is not Verdict.PASS)
+    assert nft.judge(ProxyMode.IPTABLES, found).verdict is Verdict.PASS
+
+
+def test_an_nft_without_a_version_is_unreadable() -> None:
+    for nonsense in ("installed \n", "", "nft: command not found"):
+        with pytest.raises(ValueError, match="no version"):
+            nft_version.parse(nonsense)
 
 
 @pytest.mark.parametrize(

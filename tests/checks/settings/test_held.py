@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from inventory.models.command import Script, Shellable
 from inventory.models.finding import Finding
+from inventory.models.tuning import HostSize, UnitSetting
 from inventory.models.verdict import Verdict
+from inventory.profile_files import load_profile
 from tasks.checks.context import Admission
 from tasks.checks.settings import held
 from tasks.drivers.errors import HostUnreachable
 from tasks.drivers.ports import Output
-from tasks.facts import before, config_files
+from tasks.facts import before, config_files, process_limits
 from tasks.facts.modules import State
-from tasks.operations import conflicts, settings
+from tasks.operations import conflicts, limits, settings
 from tests.operations.machine import Machine, prepare
 from tests.operations.places import preparation, site
 
+DATA = Path(__file__).parents[2] / "data" / "facts"
 READY = preparation()
 NODE = READY.site.target.nodes[0]
 
@@ -40,16 +44,20 @@ class Shown:
     machine: Machine
     name: str = "oslo-1"
     others: str = ""  # what the question about configuration files answers
+    running: str = "@nr_open 1048576\n"  # ... and the one about running services
 
     def run(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Output:
         assert isinstance(command, Script)
         marker, *questions = (str(word) for word in command.arguments)
         files = config_files.ask(conflicts.sources(READY.profile))
+        running = process_limits.ask(sorted({each.unit for each in READY.profile.units}))
         asked = {each.command.render(): each for each in settings.asked(READY, NODE)}
         text = ""
         for number, question in enumerate(questions):
             answer = self.others
-            if question != files.command.render():
+            if question == running.command.render():
+                answer = self.running
+            elif question != files.command.render():
                 answer = self.machine.facts([asked[question]]).answers[question]
             text += f"\n{marker} begin {number}\n{answer}\n{marker} end {number} 0\n"
         return Output(0, text, "", 0.0)
@@ -112,6 +120,59 @@ def test_what_a_container_cannot_have_is_said_and_never_passes_as_held() -> None
         "nf_conntrack.hashsize is 1024 and read-only",
     ):
         assert what in found.observed
+
+
+RECORDED = (DATA / "process_limits.machine.txt").read_text()
+SIZE = HostSize(4, 8 << 20, 110, 3)
+
+
+def outrun(text: str, profile: str = "web", **law: Any) -> list[str]:
+    found = load_profile(profile)
+    if law:
+        given = {"unit": "containerd.service", "name": "LimitNOFILE", "why": "a test", "source": "a test"}
+        found = found.model_copy(update={"units": (UnitSetting.model_validate({**given, **law}),)})
+    return [f"{each.unit} {value}" for each, value in limits.outrun(found, SIZE, process_limits.parse(text))]
+
+
+def test_a_service_that_is_older_than_its_drop_in_is_named() -> None:
+    profile = load_profile("web")
+    assert outrun(RECORDED) == []  # containerd has what it asks for, kubelet what it gives itself
+    old = RECORDED.replace("1048576              1048576 ", "1024                 524288  ")
+    assert outrun(old) == ["containerd.service 1024 (at most 524288)"]
+    found = held.judge(
+        profile, (), (), (), "booted", list(limits.outrun(profile, SIZE, process_limits.parse(old)))
+    )
+    assert found.verdict is Verdict.FAIL
+    assert found.observed == "containerd.service runs with LimitNOFILE 1024 (at most 524288)"
+    assert "systemctl restart containerd.service" in found.remedy
+    assert outrun("@nr_open 1048576\n@unit containerd.service\n@unit kubelet.service\n") == []
+
+
+def test_a_kubelet_with_fewer_files_than_its_own_default_is_named() -> None:
+    few = RECORDED.replace("1000000              1000000 ", "65536                65536   ")
+    assert outrun(few) == ["kubelet.service 65536"]
+
+
+@pytest.mark.parametrize(
+    ("law", "text", "named"),
+    [
+        ({"exact": "infinity"}, RECORDED, True),  # the kernel's most is larger
+        ({"exact": "infinity"}, RECORDED.replace("@nr_open 1073741816", "@nr_open 1048576"), False),
+        ({"exact": "4096"}, RECORDED, True),
+        ({"exact": "1048576"}, RECORDED, False),
+        ({"name": "LimitNPROC", "floor": 65536}, RECORDED, False),  # unlimited
+        ({"name": "LimitMEMLOCK", "floor": 1 << 30}, RECORDED, True),
+        ({"name": "TasksMax", "floor": 1 << 30}, RECORDED, False),
+    ],
+)
+def test_each_law_against_what_runs(law: dict[str, Any], text: str, *, named: bool) -> None:
+    assert bool(outrun(text, **law)) is named
+
+
+def test_what_is_no_list_of_limits_is_unreadable() -> None:
+    for text in ("", "bash: systemctl: not found", "@nr_open 5\nMax open files  1 1 files"):
+        with pytest.raises(ValueError, match="limits of"):
+            process_limits.parse(text)
 
 
 def test_a_host_that_is_silent_is_an_error() -> None:

@@ -85,7 +85,9 @@ def verdicts(check: Check, folder: Path, **objects: Any) -> dict[str, Verdict]:
 
 
 def test_the_group_has_these_checks() -> None:
-    assert [check.code for check in in_group("workload")] == sorted([*CODES, "WL-POLICY", "WL-SCALE"])
+    assert [check.code for check in in_group("workload")] == sorted(
+        [*CODES, "WL-POLICY", "WL-SCALE", "WL-WEAVE"]
+    )
 
 
 @pytest.mark.parametrize("code", CODES)

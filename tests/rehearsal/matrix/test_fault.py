@@ -14,6 +14,7 @@ from rehearsal.matrix.fault import Fault, Where, struck
 from rehearsal.matrix.registry import all_faults, faults_named
 from tasks.checks.context import DataPlane
 from tasks.drivers.ports import Output
+from tasks.facts.probe import NAMESPACE
 from tests.networks.cluster import MemoryKube, StillClock, said
 from tests.operations.network_site import site
 
@@ -83,10 +84,54 @@ def test_a_fault_is_possible_where_the_node_has_what_it_needs(there: bool) -> No
 
 
 def test_every_fault_has_a_check_of_its_own() -> None:
-    primaries = [fault.primary for fault in all_faults()]
-    assert len(primaries) == len(set(primaries)) >= 17
+    # What needs another kernel or network may break the same paths there.
+    primaries = [(fault.primary, fault.needs) for fault in all_faults()]
+    assert len(primaries) == len(set(primaries)) >= 26
     for fault in all_faults():
         assert fault.what and fault.name == fault.name.lower()
+
+
+def test_every_check_of_the_field_failures_has_its_fault() -> None:
+    assert {fault.primary for fault in all_faults()} >= {
+        *(
+            "FL-SUBNET",
+            "FL-MASQ",
+            "KP-HEALTH",
+            "KP-ENDPOINTS",
+            "KP-RESTORE",
+            "PATH-NODES",
+            "DP-ARP",
+            "CT-LOG",
+        ),
+    }
+
+
+def test_refused_rules_are_created_and_undone_without_a_trace() -> None:
+    class Node:
+        def __init__(self) -> None:
+            self.ran: list[str] = []
+            self.files: dict[str, int] = {}
+
+        def check(self, command: Shellable) -> str:
+            self.ran.append(command.render())
+            return ""
+
+        def put_file(self, path: str, content: bytes, *, mode: int) -> None:
+            assert content.startswith(b"#!/bin/sh")
+            self.files[path] = mode
+
+    kube, hosts = MemoryKube(), {node.name: Node() for node in site().target.nodes}
+    context = replace(WHERE.context, kube=kube, hosts=hosts)  # type: ignore[arg-type] # only what is used
+    where = Where(context, WHERE.node)
+    (fault,) = faults_named(["rules-refused"])
+    with struck(fault, where):
+        assert hosts[where.node.name].files == {"/usr/local/sbin/iptables-restore": 0o755}
+        assert kube.get("v1", "Service", "refused", namespace=NAMESPACE) is not None
+        (start,) = hosts[where.plane.name].ran
+        assert "systemd-run" in start
+    assert kube.get("v1", "Service", "refused", namespace=NAMESPACE) is None
+    assert "systemctl stop" in hosts[where.plane.name].ran[-1]
+    assert "systemctl restart kube-proxy" in hosts[where.node.name].ran[-1]
 
 
 def test_an_unknown_fault_lists_the_known() -> None:
