@@ -42,7 +42,7 @@ ExecStart={program} --etcd-endpoints={endpoints} --etcd-prefix=/coreos.com/netwo
 ExecStartPost=/bin/sh {render}
 Restart=always
 RestartSec=2
-TimeoutStartSec=90
+TimeoutStartSec=240
 
 [Install]
 WantedBy=multi-user.target

@@ -22,6 +22,7 @@ from tasks.operations.files import STATE, Wanted
 
 UNITS = "/etc/systemd/system"
 APPLIED = f"{STATE}/applied"
+START_TIMEOUT_S = 330.0  # above any TimeoutStartSec of ours: the reason is then in the journal
 
 # $1 the unit. What the journal says last is the message where the service does not come up.
 _START = """
@@ -90,7 +91,7 @@ def plan(host: str, facts: Facts, service: Service, why: str) -> list[Change]:
             before,
             "active, enabled" if service.starts else "enabled",
             (
-                Run(Script.of(_START, service.unit), timeout_s=180.0),
+                Run(Script.of(_START, service.unit), timeout_s=START_TIMEOUT_S),
                 PutFile(stamp.path, stamp.content, stamp.mode),
             ),
             (
