@@ -50,7 +50,7 @@ def replay_rounds(draft: Draft) -> None:
     verdict = judged_campaign(campaign, place.site.latency)
     rounds = campaign.rounds_file()
     (place.state / ROUNDS_FILE).write_text(json.dumps(rounds, indent=1) + "\n")
-    draft.figures |= {"rate_rps": rules.rate_rps, "seed": rules.seed} | campaign.summary()
+    draft.figures |= {"rate_rps": campaign.rate_rps, "seed": rules.seed} | campaign.summary()
     draft.figures["rounds"] = rounds["rounds"]
     draft.figures["discarded"] = rounds["discarded"]
     if verdict.verdict is Verdict.ERROR or not rounds["rounds"]:
@@ -71,6 +71,7 @@ def _piloted(draft: Draft, source: str) -> int:
         place.state / "pilot",
         allow=_named_hosts(place.site),
         slo_ms=place.site.latency.ceiling_ms,
+        pilot=True,
     )
 
     def told(number: int, side: str, glance: Glance) -> None:
