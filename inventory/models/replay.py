@@ -118,6 +118,7 @@ class Replay(Declared):
     pilot_rounds: int = Field(default=0, ge=0, le=10)  # of the source against itself, to plan the rounds by
     connections: int = Field(default=64, ge=1)
     http: Literal["1.1", "2"] = "1.1"
+    processes: int = Field(default=1, ge=0)  # of this machine that share the load; 0: all cores but one
     source_addresses: tuple[str, ...] = ()  # of this machine; connections come from them in turn
     source: Reached = Reached()
     target: Reached = Reached()

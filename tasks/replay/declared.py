@@ -61,6 +61,7 @@ def options_of(replay: Replay, side: str, *, slo_ms: float, allow: Sequence[str]
         allow=tuple(allow),
         ca_file=ca_file_of(replay, side),
         source_addresses=replay.source_addresses,
+        processes=replay.processes,
     )
 
 
