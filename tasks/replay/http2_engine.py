@@ -156,6 +156,8 @@ class Http2Engine(OpenLoop):
         return None
 
     def _release(self, stream: Stream) -> None:
+        if stream.opened:
+            stream.record_opening()
         self._carrier[stream.index] = None
         self._spare.append(stream)
 

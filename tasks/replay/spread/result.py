@@ -41,6 +41,7 @@ def course_of_all(parts: Sequence[Part], stopped_because: str) -> Course:
         scheduling=_each(course.scheduling for course in courses),
         tls=_each(course.tls for course in courses),
         connect_error=_each(course.connect_error for course in courses),
+        tls_resumed=sum(course.tls_resumed for course in courses),
         sessions={name: sum(course.sessions[name] for course in courses) for name in _names(courses)},
     )
 
