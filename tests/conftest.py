@@ -29,6 +29,7 @@ SLOW = (
     "rehearsal/test_teardown.py",
     "replay/test_http2.py",
     "replay/test_http2_faults.py",
+    "replay/test_http2_frames.py",
     "replay/test_processes.py",
     "replay/test_recorder.py",
     "replay/test_recording_at_edges.py",

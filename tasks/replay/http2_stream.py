@@ -155,7 +155,12 @@ class Stream:
     @property
     def first_byte_seen(self) -> bool:
         """Whether an answer has begun."""
-        return bool(self.curl.getinfo(pycurl.HEADER_SIZE) > 0)
+        return self.head_bytes > 0
+
+    @property
+    def head_bytes(self) -> int:
+        """Of the answer's head so far, interim ones included; libcurl itself gives up above 300 KiB."""
+        return int(self.curl.getinfo(pycurl.HEADER_SIZE))
 
     @property
     def cut(self) -> bool:

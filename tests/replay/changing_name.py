@@ -1,8 +1,8 @@
 """A run while a real name server changes its mind, in a network and mount namespace of its own.
 
 `python -m tests.replay.changing_name FOLDER`, as root under `unshare --net --mount`: the system's own
-resolver asks the name server at 127.0.0.1 and no other. Each question has another answer, 127.0.0.1, 127.0.0.2 and so
-on, and none may be kept (TTL 0). Prints what was asked, and what the run was.
+resolver asks the name server at 127.0.0.1 and no other. Each question has another answer, 127.0.0.1,
+127.0.0.2 and so on, and none may be kept (TTL 0). Prints what was asked, and what the run was.
 """
 
 from __future__ import annotations
