@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from inventory.models.replay import Reached, Replay, Selected, Timing
 from tasks.replay.capture import read_capture
+from tasks.replay.compare_run import compare_capture
+from tasks.replay.comparison import Rules
 from tasks.replay.declared import capture_of, endpoint_at, mean_rate_rps, round_of
 from tasks.replay.plan import at_rate
 from tasks.replay.rounds import campaign_of
@@ -76,6 +79,32 @@ def test_the_selection_is_the_sites(capture: Write) -> None:
     chosen = Selected(only=("^/a",), without=("old",), rewrites=("^/a/=>/new/",))
     read = capture_of(replay(log, select=chosen))
     assert [target.path for target in read.targets] == ["/new/1"]
+
+
+def posts(folder: Path) -> Path:
+    log = folder / "targets.json"
+    body = base64.b64encode(b"item=7").decode()
+    asked: list[dict[str, str]] = [{"method": "GET", "url": "http://a/echo"}]
+    asked += [{"method": "POST", "url": "http://a/echo", "body": body}] * 3
+    log.write_text("".join(f"{json.dumps(each)}\n" for each in asked))
+    return log
+
+
+def test_unsafe_methods_are_replayed_only_where_the_site_says_so(start_server: Start, tmp_path: Path) -> None:
+    """And the comparison of answers leaves them out: it asks each request three times."""
+    log = posts(tmp_path)
+    assert [target.method for target in capture_of(replay(log)).targets] == ["GET"]
+    rules = replay(log, select=Selected(unsafe=True), timing=Timing(kind="poisson"), rate_rps=100.0, rounds=3)
+    read = capture_of(rules)
+    assert sorted(target.method for target in read.targets) == ["GET", "POST"]
+    _, url = start_server()
+    campaign = campaign_of(rules, {"source": url, "target": url}, tmp_path / "rounds", slo_ms=10_000)
+    next(campaign.run_pairs())
+    assert campaign.response["source"]["*"].total == 4
+    assert campaign.summary()["bodies"]["same"] == 2  # what /echo gave back has the body
+    ends = (campaign.endpoints["source"], campaign.endpoints["target"])
+    result = compare_capture(read, ends, tmp_path / "answers", Rules(), 10, lambda done, total: None)
+    assert (result["compared"], result["equal"]) == (1, True)
 
 
 def test_broken_lines_are_tolerated_as_declared(capture: Write) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flows.cli.answers import summary
 from inventory.errors import BadInput
 from tasks.replay.glance import Glance
 from tasks.replay.processes import processes_of
@@ -53,6 +54,7 @@ def test_two_processes_are_one_run(start_server: Start, capture: Write, tmp_path
     assert (result["processes"], result["done"], result["skipped"]) == (2, 300, 100)
     assert result["reconciliation"] == "400 records = 300 done + 0 errors + 100 skipped + 0 unsent"
     assert reconciles(run)
+    assert "processes 2" in summary(result, out)
     assert [row["process"] for row in result["generators"]] == ["process 1", "process 2"]
     assert [row["planned"] for row in result["generators"]] == [150, 150]
     assert result["statuses"] == {"200": 200, "503": 100}
