@@ -50,7 +50,7 @@ _URLS = (
 
 def problems_of_rules(tree: Tree) -> list[Problem]:
     """Everything that the rules find, in no particular order."""
-    return [*_limits(tree), *_networks(tree), *_nodes(tree), *_formats(tree), *_names(tree)]
+    return [*_limits(tree), *_networks(tree), *_nodes(tree), *_formats(tree), *_names(tree), *_replay(tree)]
 
 
 def _limits(tree: Tree) -> Iterator[Problem]:
@@ -188,6 +188,15 @@ def _names(tree: Tree) -> Iterator[Problem]:
             yield Problem(*tree.place(path), f"{dotted(path)}: {what} (declared: {known})")
         if scheme == "tcp" and not _is_host_port(rest):
             yield Problem(*tree.place(path), f"{dotted(path)}: {runtime!r} has no usable HOST:PORT")
+
+
+def _replay(tree: Tree) -> Iterator[Problem]:
+    for side in ("source", "target"):
+        path: KeyPath = ("replay", side, "ca_file")
+        url = tree.get((side, "edge", "url"))
+        if isinstance(tree.get(path), str) and isinstance(url, str) and url.startswith("http://"):
+            what = f"{side}.edge.url is {url}: without TLS there is nothing to verify"
+            yield Problem(*tree.place(path), f"{dotted(path)}: {what}")
 
 
 def _listed(tree: Tree, path: KeyPath) -> list[Any]:

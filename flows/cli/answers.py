@@ -16,6 +16,7 @@ def summary(result: Mapping[str, Any], out: Path) -> str:
         "response  " + "  ".join(f"{key} {value} ms" for key, value in response.items() if key != "routes"),
         f"lateness  p50 {lateness['p50']} us  p99 {lateness['p99']} us",
         *_sessions(result["sessions"]),
+        *([f"processes {result['processes']}"] if result.get("generators") else []),
         *_spread(result.get("spread", {}).get("generators", [])),
         f"valid: {'yes' if result['valid'] else 'no, ' + '; '.join(result['reasons'])}",
         str(out / "result.json"),

@@ -21,6 +21,7 @@ def replay_compare(
     ignore_json: tuple[str, ...] = (),
     ignore: tuple[str, ...] = (),
     header: tuple[str, ...] = (),
+    ca_file: Path | None = None,
     allow: tuple[str, ...] = (),
     selected: Selected = _ALL,
     json: bool = False,
@@ -47,13 +48,16 @@ def replay_compare(
         A regular expression whose text is not compared, as 'nonce-[0-9a-f]+'; may be given several times.
     header
         A header that is compared, in place of content-type, location, cache-control and content-encoding.
+    ca_file
+        Certificates (PEM) of the authority to trust on both sides, in place of the system's.
     allow
         An address that may be asked, beside loopback.
     json
         Print comparison.json on stdout.
     """
+    from inventory.models.replay import COMPARED_HEADERS
     from tasks.replay.compare_run import compare_sides
-    from tasks.replay.comparison import COMPARED_HEADERS, Rules
+    from tasks.replay.comparison import Rules
 
     rules = Rules(ignore_json, ignore, header or COMPARED_HEADERS)
     with progress_bar(f"comparing {capture.name}") as told:
@@ -68,6 +72,7 @@ def replay_compare(
             max_bad=selected.max_bad,
             selection=selection_of(selected),
             form=selected.format,
+            ca_file=str(ca_file or ""),
             on_progress=told,
         )
     if json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,6 +84,7 @@ def replay_run(
     seed: int = 1,
     duration: float | None = None,
     sessions: Annotated[bool, Parameter(negative=())] = False,
+    processes: int = 1,
     connecting: Connecting = _PLAIN,
     selected: Selected = _ALL,
     spreading: Spreading = ALONE,
@@ -117,6 +118,8 @@ def replay_run(
         Seconds after which the schedule ends.
     sessions
         Each client of the capture keeps one connection, and the cookies that the target sets.
+    processes
+        So many processes of this machine share the load, one a core; 0 takes all cores but one.
     json
         Print result.json on stdout.
     """
@@ -137,7 +140,7 @@ def replay_run(
             max_bad=selected.max_bad,
             form=selected.format,
             selection=selection_of(selected, sessions=sessions),
-            options=options_of(connecting),
+            options=replace(options_of(connecting), processes=processes),
             run_plan=run_plan_of(spreading),
             on_progress=told,
         )

@@ -231,9 +231,9 @@ def _exit_stages() -> tuple[str, ...]:
 def _require_capture(file: Path) -> None:
     """Raises BadInput for a capture with a broken line, before anything is begun."""
     from inventory.load import load_site
-    from tasks.replay.capture import read_capture
+    from tasks.replay.declared import capture_of
 
-    read_capture(load_site(file).replay.capture)
+    capture_of(load_site(file).replay)
 
 
 def _close(running: Running, results: list[StageResult], options: Common) -> None:

@@ -12,6 +12,7 @@ from inventory.models.cluster import Cluster, Declared, Fabric, Node, Role
 from inventory.models.finding import Waiver
 from inventory.models.machines import Kvm
 from inventory.models.processing import Processing
+from inventory.models.replay import Replay
 from inventory.models.services import Bucket, Database, Dns, Edge, Registry
 from inventory.models.ssh import Ssh
 from inventory.models.tuning import HostSize
@@ -137,34 +138,6 @@ class Target(Side):
                 )
         if self.underlay is None:
             raise ValueError("kvm: the machines' prefix length is that of target.underlay, which is missing")
-        return self
-
-
-class Answers(Declared):
-    """What of the answers of both sides is compared; noise is learned from the source, asked twice."""
-
-    requests: int = Field(default=200, ge=0)  # distinct ones, the most frequent first; 0 for none
-    ignore_json: tuple[str, ...] = ()  # JSONPaths whose values are not compared, as $.items[*].seen_at
-    ignore: tuple[str, ...] = ()  # regular expressions whose text is not compared
-
-
-class Replay(Declared):
-    """The traffic that is replayed against both sides, in interleaved rounds."""
-
-    capture: Path
-    rate_rps: float = Field(default=500.0, gt=0)
-    requests_per_round: int = Field(default=5000, ge=1)
-    rounds: int = Field(default=12, ge=3)  # at most; the gate may stop after a third or two thirds
-    pilot_rounds: int = Field(default=0, ge=0, le=10)  # of the source against itself, to plan the rounds by
-    connections: int = Field(default=64, ge=1)
-    seed: int = 1
-    server_timing: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$")  # a metric of Server-Timing
-    answers: Answers = Answers()
-
-    @model_validator(mode="after")
-    def _pilot_says_something(self) -> Self:
-        if 0 < self.pilot_rounds < 6:
-            raise ValueError(f"pilot_rounds {self.pilot_rounds}: a pilot has 6 to 10 rounds, or 0 for none")
         return self
 
 

@@ -22,13 +22,13 @@ from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.parser import parse
 
 from inventory.errors import BadInput
+from inventory.models.replay import COMPARED_HEADERS
 from tasks.replay.capture import Target
 from tasks.replay.scrub import scrubbed_text
 
 SHOWN = 20
 MAX_DIFF_LINES = 200
 IGNORED = "(ignored)"
-COMPARED_HEADERS = ("content-type", "location", "cache-control", "content-encoding")
 
 
 @dataclass(frozen=True)

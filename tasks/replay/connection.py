@@ -26,7 +26,7 @@ class _Hasher(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """`request` is the slot in flight, -1 where there is none."""
+    """`request` is the slot in flight, -1 where there is none; `began_s` and `connected_s` are of TCP."""
 
     __slots__ = (
         "_body",
@@ -38,6 +38,8 @@ class Connection(asyncio.Protocol):
         "_keep",
         "_parser",
         "_transport",
+        "began_s",
+        "connected_s",
         "request",
         "served",
     )
@@ -48,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self.request = -1
         self.served = 0
+        self.began_s = self.connected_s = 0.0
         self._reset()
 
     def _reset(self) -> None:

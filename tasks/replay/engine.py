@@ -9,6 +9,7 @@ Nothing is parsed, allocated in bulk or collected while it runs.
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 import time
 from array import array
@@ -21,7 +22,7 @@ from tasks.replay.connection import Connection
 from tasks.replay.open_loop import OpenLoop
 from tasks.replay.records import Fault
 from tasks.replay.server_timing import Reader
-from tasks.replay.sources import bound_socket
+from tasks.replay.sources import bound_socket, tcp_socket
 
 _clock = time.monotonic
 
@@ -109,25 +110,24 @@ class Engine(OpenLoop):
             self.connect_error = str(error) or f"no connection within {self._limits.timeout_s:g} s"
             self._connecting -= 1
             return False
-        if self._tls and not self.tls_seen and (cipher := transport.get_extra_info("cipher")):
-            self.tls_seen = f"{cipher[1]} {cipher[0]}"
+        if self._tls and (agreed := transport.get_extra_info("ssl_object")) is not None:
+            self.tls_resumed += bool(agreed.session_reused)
+            if not self.tls_seen and (cipher := agreed.cipher()):
+                self.tls_seen = f"{cipher[1]} {cipher[0]}"
         return True
 
     async def _transport_of(self, connection: Connection) -> asyncio.Transport:
-        name = self._server_name
-        if self._sources is None:
-            transport, _ = await self._loop.create_connection(
-                lambda: connection, *self._address, ssl=self._tls, server_hostname=name
-            )
-            return transport
-        bound = bound_socket(next(self._sources))
+        """TCP first, by itself: TLS is told apart from it."""
+        opened = bound_socket(next(self._sources)) if self._sources else tcp_socket(self._address[0])
         try:
-            await self._loop.sock_connect(bound, self._address)
+            connection.began_s = _clock()
+            await self._loop.sock_connect(opened, self._address)
+            connection.connected_s = _clock()
             transport, _ = await self._loop.create_connection(
-                lambda: connection, sock=bound, ssl=self._tls, server_hostname=name
+                lambda: connection, sock=opened, ssl=self._tls, server_hostname=self._server_name
             )
         except BaseException:  # a time-out cancels it, too
-            bound.close()
+            opened.close()
             raise
         return transport
 
@@ -169,15 +169,20 @@ class Engine(OpenLoop):
 
     def connected(self, connection: Connection) -> None:
         """A new connection is there."""
-        self._connecting -= 1
-        self.opened += 1
-        self._last_opened_s = _clock()
-        self._open.add(connection)
+        self._count_opened(connection)
         index = self._next_for_new()
         if index is None:
             self._idle.append(connection)
         else:
             self._give(connection, index)
+
+    def _count_opened(self, connection: Connection) -> None:
+        self._connecting -= 1
+        self.opened += 1
+        self._last_opened_s = _clock()
+        self._open.add(connection)
+        self.slots.connect_s.append(connection.connected_s - connection.began_s)
+        self.slots.tls_s.append(self._last_opened_s - connection.connected_s if self._tls else math.nan)
 
     def finished(self, index: int, connection: Connection | None) -> None:
         """An answer is complete; the connection, where it stays open, takes what waits longest."""

@@ -41,6 +41,7 @@ class Course:
     tls: str
     connect_error: str  # the last one
     sessions: dict[str, int] = field(default_factory=dict)  # empty: a run without
+    tls_resumed: int = 0  # connections whose handshake was a resumption
 
 
 def reasons_invalid(tally: Tally, course: Course) -> list[str]:
@@ -87,6 +88,7 @@ def result_of(
         "lateness_us": {"p50": tally.lateness.percentile_us(50), "p99": tally.lateness.percentile_us(99)},
         "first_byte_ms": tally.first_byte.figures_ms(),
         "connect_ms": tally.connect.figures_ms(),
+        "tls_ms": tally.tls.figures_ms(),
         "backlog_max": course.backlog_max,
         "generator_cpu": round(course.cpu_share, 4),
         "valid": not told,
@@ -105,6 +107,7 @@ def result_of(
         "interrupted": course.stopped_because == INTERRUPTED,
         "scheduling": course.scheduling,
         "tls": course.tls,
+        "tls_resumed": course.tls_resumed,
         "connect_error": course.connect_error,
         "sessions": course.sessions,
     }

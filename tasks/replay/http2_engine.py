@@ -17,6 +17,7 @@ from typing import cast
 
 import pycurl
 
+from tasks.replay.connection import MAX_HEAD_BYTES
 from tasks.replay.engine import Limits
 from tasks.replay.http2_channel import STREAMS, Channel
 from tasks.replay.http2_stream import Ask, Stream, Trust
@@ -31,6 +32,8 @@ _clock = time.monotonic
 # Numbers of libcurl-errors(3); two have no name in pycurl.
 _HTTP2_STREAM, _WEIRD_SERVER_REPLY = 92, 8
 _OF_THE_STREAM = frozenset({_HTTP2_STREAM, pycurl.E_PARTIAL_FILE})  # the connection stays in use
+# A lost connection may have these numbers, too; of an answer that breaks the protocol nghttp2 says how.
+_BREAKS_PROTOCOL = frozenset({pycurl.E_HTTP2, pycurl.E_RECV_ERROR})
 _NOT_HTTP2 = frozenset({pycurl.E_HTTP2, pycurl.E_UNSUPPORTED_PROTOCOL, _WEIRD_SERVER_REPLY})
 
 
@@ -156,6 +159,8 @@ class Http2Engine(OpenLoop):
         return None
 
     def _release(self, stream: Stream) -> None:
+        if stream.opened:
+            stream.record_opening()
         self._carrier[stream.index] = None
         self._spare.append(stream)
 
@@ -190,6 +195,10 @@ class Http2Engine(OpenLoop):
             return
         stream.record()
         stream.channel.answered_s = self.slots.done_s[stream.index]
+        if stream.head_bytes > MAX_HEAD_BYTES:
+            self.slots.done_s[stream.index] = 0.0
+            self.failed(stream.index, Fault.PROTOCOL)
+            return
         self._count_one()
 
     def broken(self, stream: Stream, code: int, message: str) -> None:
@@ -202,7 +211,9 @@ class Http2Engine(OpenLoop):
             self.connect_error = message
             self.failed(index, Fault.CONNECT)
         elif stream.first_byte_seen:
-            self.failed(index, Fault.TRUNCATED)
+            breaks = code in _BREAKS_PROTOCOL and "nghttp2" in message
+            too_long = stream.head_bytes > MAX_HEAD_BYTES
+            self.failed(index, Fault.PROTOCOL if breaks or too_long else Fault.TRUNCATED)
         elif channel.answered_s:
             self._retry(index)
         elif code in _NOT_HTTP2 and message and not stream.cut:  # a lost connection may have this code, too

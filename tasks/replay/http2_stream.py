@@ -6,6 +6,7 @@ transfer are libcurl's own, taken when the thing happened: many answers are read
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import ssl
@@ -73,18 +74,18 @@ class Trust:
 
 
 class Stream:
-    """`index` is the slot that it carries; `sent` whether that has left."""
+    """`index` is the slot that it carries; `sent` whether it has left, `opened` as its connection's first."""
 
     __slots__ = (
         *("_chunk", "_hasher", "_head", "_server_timing", "_shape", "_slots"),
-        *("channel", "curl", "index", "sent", "tls_seen"),
+        *("channel", "curl", "index", "opened", "sent", "tls_seen"),
     )
 
     def __init__(self, slots: Slots, endpoint: Endpoint, trust: Trust, timeout_s: float) -> None:
         self._slots = slots
         self._shape: tuple[object, ...] = ()
         self.index = -1
-        self.sent = False
+        self.sent = self.opened = False
         self.tls_seen = ""
         self.channel: Channel
         self.curl: Any = _handle(endpoint, trust, timeout_s)
@@ -114,7 +115,7 @@ class Stream:
 
     def load(self, index: int, ask: Ask, channel: Channel) -> None:
         """Takes the next request on; only what differs from the last one is set."""
-        self.index, self.channel, self.sent = index, channel, False
+        self.index, self.channel, self.sent, self.opened = index, channel, False, False
         self._chunk: bytes | None = None
         self._hasher: xxhash.xxh3_64 | None = None
         curl = self.curl
@@ -143,10 +144,23 @@ class Stream:
         if self._server_timing is not None:
             slots.server_s[index] = self._server_timing(self._head)
 
+    def record_opening(self) -> None:
+        """Writes down what its connection took to open: TCP, and TLS."""
+        tcp_us, tls_us = (
+            self.curl.getinfo(moment) for moment in (pycurl.CONNECT_TIME_T, pycurl.APPCONNECT_TIME_T)
+        )
+        self._slots.connect_s.append((tcp_us - self.curl.getinfo(pycurl.NAMELOOKUP_TIME_T)) / 1e6)
+        self._slots.tls_s.append((tls_us - tcp_us) / 1e6 if tls_us else math.nan)
+
     @property
     def first_byte_seen(self) -> bool:
         """Whether an answer has begun."""
-        return bool(self.curl.getinfo(pycurl.HEADER_SIZE) > 0)
+        return self.head_bytes > 0
+
+    @property
+    def head_bytes(self) -> int:
+        """Of the answer's head so far, interim ones included; libcurl itself gives up above 300 KiB."""
+        return int(self.curl.getinfo(pycurl.HEADER_SIZE))
 
     @property
     def cut(self) -> bool:
@@ -178,6 +192,7 @@ class Stream:
         self._slots.sent_s[self.index] = _clock()
         if self.channel.carries(own_port):
             self._slots.fresh[self.index] = 1
+            self.opened = True
         return int(pycurl.PREREQFUNC_OK)
 
     def _traced(self, kind: int, text: bytes) -> None:

@@ -36,6 +36,7 @@ class OpenLoop(ABC):
         self.finished_count = 0
         self.fault_count = 0
         self.tls_seen = ""
+        self.tls_resumed = 0
         self.connect_error = ""
         self._due_s, self._timeout_s = due_s, timeout_s
         self._count = len(due_s)

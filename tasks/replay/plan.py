@@ -71,57 +71,97 @@ def at_rate(
     return _plan(capture, due, picked, _skipped(capture, start, count), f"{rate_rps:g} requests/s")
 
 
-def poisson(capture: Capture, rate_rps: float, seed: int, *, duration_s: float | None = None) -> Plan:
+def poisson(
+    capture: Capture,
+    rate_rps: float,
+    seed: int,
+    *,
+    requests: int | None = None,
+    duration_s: float | None = None,
+    start: int = 0,
+) -> Plan:
     """Arrivals of a Poisson process, as of many customers who do not know of each other.
 
-    The capture is walked in order. The number of arrivals in `duration_s` is random too; without a duration
-    the capture is walked once.
+    The capture is walked in order from line `start`. The number of arrivals in `duration_s` is random too;
+    without a duration there are `requests`, or the capture is walked once.
 
     Raises BadInput.
     """
     _rate(rate_rps)
+    if requests is not None and duration_s is not None:
+        raise BadInput("give the number of requests or the duration, not both")
     if seed < 0:
         raise BadInput(f"the seed {seed} is below 0")
     dice = np.random.default_rng(seed)
     if duration_s is None:
-        due = np.cumsum(dice.exponential(1 / rate_rps, _allowed(len(capture))))
+        count = _allowed(len(capture) if requests is None else requests)
+        due = np.cumsum(dice.exponential(1 / rate_rps, count))
     else:
         _positive("duration", duration_s)
         # Given their number, the arrivals of a Poisson process are independent and uniform.
         count = _allowed(int(dice.poisson(min(duration_s * rate_rps, MAX_REQUESTS * 2.0))))
         due = np.sort(dice.uniform(0, duration_s, count))
-    picked = np.arange(len(due)) % len(capture)
+    picked = (start + np.arange(len(due))) % len(capture)
     pace = f"Poisson arrivals, {rate_rps:g} requests/s, seed {seed}"
-    return _plan(capture, due, picked, _skipped(capture, 0, len(due)), pace)
+    return _plan(capture, due, picked, _skipped(capture, start, len(due)), pace)
 
 
-def ramp(capture: Capture, from_rps: float, to_rps: float, *, duration_s: float) -> Plan:
-    """A rate that changes evenly from one to the other; the capture is walked in order. Raises BadInput.
+def ramp(
+    capture: Capture,
+    from_rps: float,
+    to_rps: float,
+    *,
+    requests: int | None = None,
+    duration_s: float | None = None,
+    start: int = 0,
+) -> Plan:
+    """A rate that changes evenly from one to the other, over `duration_s` or over `requests`; the capture is
+    walked in order from line `start`. Raises BadInput.
 
     After t seconds `from_rps * t + (to_rps - from_rps) / (2 * duration_s) * t^2` requests are due; the k-th
     is due where that is k.
     """
     _rate(from_rps)
     _rate(to_rps)
+    if (requests is None) == (duration_s is None):
+        raise BadInput("give the number of requests or the duration of a ramp")
+    mean_rps = (from_rps + to_rps) / 2
+    if duration_s is None:
+        duration_s = (requests or 0) / mean_rps
     _positive("duration", duration_s)
-    count = _allowed(round(min((from_rps + to_rps) / 2 * duration_s, MAX_REQUESTS + 1.0)))
+    count = _allowed(round(min(mean_rps * duration_s, MAX_REQUESTS + 1.0)))
     k, slope = np.arange(count, dtype=np.float64), (to_rps - from_rps) / duration_s
     # The root in the form that does not divide by a slope of 0, nor cancel near it.
     due = 2 * k / (from_rps + np.sqrt(np.maximum(from_rps**2 + 2 * slope * k, 0.0)))
-    picked = np.arange(count) % len(capture)
+    picked = (start + np.arange(count)) % len(capture)
     pace = f"from {from_rps:g} to {to_rps:g} requests/s in {duration_s:g} s"
-    return _plan(capture, due, picked, _skipped(capture, 0, count), pace)
+    return _plan(capture, due, picked, _skipped(capture, start, count), pace)
 
 
-def as_captured(capture: Capture, speed: float = 1.0, *, duration_s: float | None = None) -> Plan:
+def as_captured(
+    capture: Capture,
+    speed: float = 1.0,
+    *,
+    requests: int | None = None,
+    duration_s: float | None = None,
+    start: int = 0,
+) -> Plan:
     """The capture's own timing, `speed` times as fast, once; cut off after `duration_s`.
+
+    With `requests` so many from line `start` on, the first at once. After the capture's end comes its
+    beginning, one mean pause later.
 
     Raises BadInput, also for a pause above an hour: the clock that wrote the capture has jumped.
     """
     _positive("speed", speed)
     if not capture.timed:
         raise BadInput(f"the format {capture.form} has no times; give a rate", capture.file)
-    due = np.frombuffer(capture.at_s, dtype=np.float64) / speed
+    at_s = np.frombuffer(capture.at_s, dtype=np.float64)
+    lines = start + np.arange(_allowed(len(capture) if requests is None else requests))
+    around, picked = np.divmod(lines, len(capture))
+    period_s = at_s[-1] + (at_s[-1] / (len(at_s) - 1) if len(at_s) > 1 else 1.0)
+    due = (at_s[picked] + around * period_s) / speed
+    due -= due[0]
     if duration_s is not None:
         _positive("duration", duration_s)
         due = due[due < duration_s]
@@ -134,8 +174,8 @@ def as_captured(capture: Capture, speed: float = 1.0, *, duration_s: float | Non
             capture.file,
         )
     count = _allowed(len(due))
-    skipped = _skipped(capture, 0, count)
-    return _plan(capture, due, np.arange(count), skipped, f"{speed:g} x the capture's own timing")
+    skipped = _skipped(capture, start, count)
+    return _plan(capture, due, picked[:count], skipped, f"{speed:g} x the capture's own timing")
 
 
 def _plan(capture: Capture, due: np.ndarray, picked: np.ndarray, skipped: int, pace: str) -> Plan:

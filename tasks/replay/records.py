@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,17 @@ class Slots:
         self.fault = array("B", bytes(requests))
         self.retried = array("B", bytes(requests))
         self.fresh = array("B", bytes(requests))  # first request of its connection
+        self.connect_s = array("d")  # one a connection that was opened, as the next; durations
+        self.tls_s = array("d")  # NaN without TLS
+
+
+PER_CONNECTION = frozenset({"connect_s", "tls_s"})
 
 
 @dataclass(frozen=True)
 class Records:
-    """A run's slots as numpy arrays, one item a request, times in seconds after the run's start."""
+    """A run's slots as numpy arrays, times in seconds after the run's start; one item a request, but for
+    `PER_CONNECTION`."""
 
     due_s: Floats
     fired_s: Floats
@@ -66,6 +72,8 @@ class Records:
     fresh: NDArray[np.uint8]
     target: NDArray[np.uint32]
     expected_status: NDArray[np.uint16]
+    connect_s: Floats = field(default_factory=lambda: np.empty(0))  # TCP, a duration
+    tls_s: Floats = field(default_factory=lambda: np.empty(0))  # the handshake, a duration; NaN without TLS
 
     @classmethod
     def of(cls, slots: Slots, start_s: float, target: array[int], expected: array[int]) -> Records:
@@ -89,6 +97,8 @@ class Records:
             np.array(slots.fresh, dtype=np.uint8),
             np.array(target, dtype=np.uint32),
             np.array(expected, dtype=np.uint16),
+            np.array(slots.connect_s, dtype=np.float64),
+            np.array(slots.tls_s, dtype=np.float64),
         )
 
     def save(self, path: Path) -> None:

@@ -21,16 +21,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from inventory.models.site import Replay
+from inventory.models.replay import Replay
 from tasks.replay.bodies import Answers
-from tasks.replay.capture import Capture, read_capture
+from tasks.replay.capture import Capture
+from tasks.replay.declared import (
+    ca_file_of,
+    capture_of,
+    endpoint_at,
+    mean_rate_rps,
+    options_of,
+    round_of,
+)
 from tasks.replay.glance import Glance, Progress
 from tasks.replay.histogram import Histogram
 from tasks.replay.plan import Plan, at_rate
 from tasks.replay.routes import OTHER, OVER_ALL
 from tasks.replay.run import Options, RunResult, run
 from tasks.replay.tally import by_route
-from tasks.replay.target_url import Endpoint, endpoint_of
+from tasks.replay.target_url import Endpoint
 
 ATTEMPTS = 5  # a void run says that the generator was disturbed, nothing of the sides
 MIN_PER_ROUTE = 1_000  # what p50 and p95 of a round need
@@ -89,7 +97,8 @@ class Pair:
 class Campaign:
     """All rounds of a comparison, and what they add up to so far.
 
-    `endpoints` has `source` and `target`; `requests` a run, at `rate_rps`, `planned` rounds.
+    `endpoints` has `source` and `target`; `requests` a run, at `rate_rps`, `planned` rounds. `plan_of` gives
+    the plan of a round, from 0, where it is not the fixed rate; `ca_files` by side, else the options' one.
     `on_progress(round, side, glance)` is called twice a second, for the warm-up with round 0; what it raises
     ends the run at once, KeyboardInterrupt from another thread's wish included.
     """
@@ -103,6 +112,8 @@ class Campaign:
     seed: int
     options: Options = field(default_factory=Options)
     runner: Runner = run
+    plan_of: Callable[[int], Plan] | None = None
+    ca_files: dict[str, str] = field(default_factory=dict)
     on_progress: Callable[[int, str, Glance], None] = _silent
     pairs: list[Pair] = field(default_factory=list)
     answers: Answers = field(default_factory=Answers)
@@ -167,10 +178,16 @@ class Campaign:
         for side in SIDES:
             tell = partial(self.on_progress, 0, side)
             folder = self.out_dir / f"warm-up-{side}"
-            if self.runner(plan, self.endpoints[side], folder, self.options, on_progress=tell).interrupted:
+            options = self._options(side)
+            if self.runner(plan, self.endpoints[side], folder, options, on_progress=tell).interrupted:
                 raise KeyboardInterrupt
 
+    def _options(self, side: str) -> Options:
+        return replace(self.options, ca_file=self.ca_files.get(side, self.options.ca_file))
+
     def _plan(self, number: int) -> Plan:
+        if self.plan_of is not None:
+            return self.plan_of(number)
         start = number * self.requests % len(self.capture)
         return at_rate(self.capture, self.rate_rps, requests=self.requests, start=start)
 
@@ -182,7 +199,8 @@ class Campaign:
             for attempt in range(1, ATTEMPTS + 1):
                 folder = self.out_dir / f"round-{number:02d}-{side}-{attempt}"
                 tell = partial(self.on_progress, number, side)
-                result = self.runner(plan, self.endpoints[side], folder, self.options, on_progress=tell)
+                options = self._options(side)
+                result = self.runner(plan, self.endpoints[side], folder, options, on_progress=tell)
                 if result.interrupted:
                     raise KeyboardInterrupt
                 if machines := result.result.get("machines"):
@@ -225,27 +243,28 @@ def campaign_of(
     *,
     allow: Sequence[str] = (),
     slo_ms: float = 0.0,
-    max_bad: int = 0,
+    pilot: bool = False,
 ) -> Campaign:
-    """The rounds that a site declares; `urls` has `source` and `target`, `allow` the addresses it names.
+    """The rounds that a site declares; `urls` has `source` and `target`, `allow` the addresses it names. In a
+    `pilot` both are the source.
 
     Raises BadInput for the capture or a target, HostUnreachable for a name without an address.
     """
-    endpoints = {side: endpoint_of(urls[side], allow) for side in SIDES}
+    reached_as = {side: "source" if pilot else side for side in SIDES}
+    capture = capture_of(replay)
     return Campaign(
-        capture=read_capture(replay.capture, max_bad),
-        endpoints=endpoints,
+        capture=capture,
+        endpoints={side: endpoint_at(replay, reached_as[side], urls[side], allow) for side in SIDES},
         out_dir=out_dir,
-        rate_rps=replay.rate_rps,
+        rate_rps=mean_rate_rps(replay, capture),
         requests=replay.requests_per_round,
         planned=replay.rounds,
         seed=replay.seed,
-        options=Options(
-            connections=replay.connections,
-            slo_ms=slo_ms,
-            allow=tuple(allow),
-            server_timing=replay.server_timing,
+        options=replace(
+            options_of(replay, "source", slo_ms=slo_ms, allow=allow), server_timing=replay.server_timing
         ),
+        plan_of=partial(round_of, replay, capture),
+        ca_files={side: ca_file_of(replay, reached_as[side]) for side in SIDES},
     )
 
 

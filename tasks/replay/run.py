@@ -14,11 +14,14 @@ from tasks.replay.generate import generated
 from tasks.replay.glance import Glance, Progress
 from tasks.replay.job import HTTP_VERSIONS, Job, wires_of
 from tasks.replay.plan import Plan, as_captured, at_rate, poisson, ramp
+from tasks.replay.processes import ProcessPart, generated_by_processes, processes_of
 from tasks.replay.reach import check_reach
 from tasks.replay.records import Records
 from tasks.replay.result_files import write
 from tasks.replay.selection import Selection
 from tasks.replay.sources import check_sources
+from tasks.replay.spread.result import course_of_all, reasons_of_all, records_of_all, rows, tally_of_all
+from tasks.replay.spread.shards import places, sharded
 from tasks.replay.tally import Measured, tally_of
 from tasks.replay.target_url import Endpoint, endpoint_of
 from tasks.replay.worker import tls_context
@@ -40,6 +43,7 @@ class Options:
     source_addresses: tuple[str, ...] = ()  # connections come from them in turn
     go_first: bool = True  # real-time scheduling of the generator, where the system allows it
     server_timing: str = ""  # the metric of the answers' Server-Timing header that is kept
+    processes: int = 1  # of this machine that share the run; 0: all cores but one
 
 
 @dataclass(frozen=True)
@@ -128,22 +132,35 @@ def run(
     about: dict[str, Any] | None = None,
     on_progress: Progress = _silent,
 ) -> RunResult:
-    """Replays a plan in a fresh process; `about` is added to result.json.
+    """Replays a plan in a fresh process, or in several that share it; `about` is added to result.json.
 
     Stopped by SIGINT, it gives the part that was measured (`interrupted`, not valid).
     Raises BadInput for bounds that cannot be, HostUnreachable where nothing listens, CommandFailed where the
-    generator died.
+    only generator died.
     """
     options = options or Options()
     check_options(options, endpoint)
     check_sources(options.source_addresses, endpoint.address)
+    processes = processes_of(options.processes)
     job = job_of(plan, endpoint, options)
     check_reach(job)
+    shards = sharded(job, processes) if processes > 1 else []
     out_dir.mkdir(parents=True, exist_ok=True)
-    records, course = generated(job, on_progress)
-    tally = tally_of(records, plan.targets, course.timeout_s)
-    result = result_of(tally, plan.records, plan.skipped, course, reasons_invalid(tally, course))
+    parts: list[ProcessPart] = []
+    if processes == 1:
+        records, course = generated(job, on_progress)
+        tally = tally_of(records, plan.targets, course.timeout_s)
+        reasons = reasons_invalid(tally, course)
+    else:
+        parts, stopped = generated_by_processes(shards, plan.targets, on_progress)
+        records = records_of_all(parts, places(job, processes))
+        tally, course = tally_of_all(parts, plan.targets), course_of_all(parts, stopped)
+        reasons = reasons_of_all(parts)
+    result = result_of(tally, plan.records, plan.skipped, course, reasons)
     result |= of_the_run(plan, endpoint, options) | (about or {})
+    result["processes"] = processes
+    told = zip(parts, rows(parts, plan.targets), strict=True)
+    result["generators"] = [{"process": part.name, **row} for part, row in told]
     write(out_dir, result, tally.routes, records)
     return RunResult(result, tally.routes, records, plan.targets)
 

@@ -181,9 +181,7 @@ class SessionEngine(Engine):
 
     def connected(self, connection: Connection) -> None:
         """A new connection is there."""
-        self._connecting -= 1
-        self.opened += 1
-        self._open.add(connection)
+        self._count_opened(connection)
         self._free(connection)
 
     def _free(self, connection: Connection) -> None:

@@ -12,16 +12,21 @@ from inventory.errors import BadInput
 _IP_BIND_ADDRESS_NO_PORT = 24
 
 
+def tcp_socket(address: str) -> socket.socket:
+    """A non-blocking TCP socket of this address's kind of IP."""
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    made.setblocking(False)
+    return made
+
+
 def bound_socket(address: str) -> socket.socket:
     """A non-blocking TCP socket that will connect from this address.
 
     Its port is chosen when it connects, where only the pair with the target has to be free; a plain bind
     takes a port of the address for all targets (IP_BIND_ADDRESS_NO_PORT, ip(7)). Raises OSError.
     """
-    family = socket.AF_INET6 if ip_address(address).version == 6 else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    made = tcp_socket(str(ip_address(address)))
     try:
-        made.setblocking(False)
         made.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
         made.bind((address, 0))
     except OSError:

@@ -44,12 +44,13 @@ class Measured:
 @dataclass(frozen=True)
 class Tally:
     """`routes` per route and `*`; `faults` by Fault, of which `NONE` are the answered; counts of `statuses`
-    are of these. `connect` is over the first requests of connections."""
+    are of these. `connect` (TCP) and `tls` (the handshake) are over the connections that were opened."""
 
     routes: dict[str, Measured]
     lateness: Histogram
     first_byte: Histogram
     connect: Histogram
+    tls: Histogram
     faults: Counter[int]
     statuses: Counter[int]
     status_differs: int
@@ -65,6 +66,7 @@ class Tally:
             self.lateness + other.lateness,
             self.first_byte + other.first_byte,
             self.connect + other.connect,
+            self.tls + other.tls,
             self.faults + other.faults,
             self.statuses + other.statuses,
             self.status_differs + other.status_differs,
@@ -110,13 +112,13 @@ def tally_with(routes: dict[str, Measured], records: Records) -> Tally:
     done = records.fault == Fault.NONE
     late_s = records.fired_s - records.due_s
     told = records.expected_status > 0  # not every capture has it
-    connect = (records.fresh == 1) & ~np.isnan(records.sent_s)
     answered = done & ~np.isnan(records.first_byte_s)
     return Tally(
         routes,
         Histogram.of(late_s[~np.isnan(late_s)]),
         Histogram.of((records.first_byte_s - records.sent_s)[answered]),
-        Histogram.of((records.sent_s - records.fired_s)[connect]),
+        Histogram.of(records.connect_s),
+        Histogram.of(records.tls_s[~np.isnan(records.tls_s)]),
         _counted(records.fault),
         _counted(records.status[done]),
         int((told & (records.status != records.expected_status) & done).sum()),

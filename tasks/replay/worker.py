@@ -63,6 +63,7 @@ def main(folder: Path) -> None:
         scheduling=scheduling,
         tls=engine.tls_seen,
         connect_error=engine.connect_error,
+        tls_resumed=engine.tls_resumed,
         sessions=engine.told() if isinstance(engine, SessionEngine) else {},
     )
     Records.of(engine.slots, engine.start_s, job.target, job.expected_status).save(folder / RECORDS_FILE)

@@ -11,6 +11,7 @@ from tasks.checks.evidence import observed
 from tasks.replay.capture import Capture
 from tasks.replay.compare_run import compare_capture
 from tasks.replay.comparison import Rules
+from tasks.replay.declared import ca_file_of
 from tasks.replay.target_url import Endpoint
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import current
@@ -32,8 +33,9 @@ def compare_answers(draft: Draft, capture: Capture, sides: tuple[Endpoint, Endpo
     def told(done: int, total: int) -> None:
         place.progress.step("comparing answers", done, total)
 
-    rules = Rules(wanted.ignore_json, wanted.ignore)
-    result = compare_capture(capture, sides, folder, rules, wanted.requests, told)
+    rules = Rules(wanted.ignore_json, wanted.ignore, wanted.headers)
+    ca_files = (ca_file_of(place.site.replay, "source"), ca_file_of(place.site.replay, "target"))
+    result = compare_capture(capture, sides, folder, rules, wanted.requests, told, ca_files)
     counts = ("compared", "same", "different", "varying", "unanswered", "learned_noise")
     draft.figures["answers"] = {name: result[name] for name in counts}
     said = (folder / "comparison.json").read_bytes()

@@ -18,10 +18,11 @@ from tasks.checks.evidence import observed
 from tasks.gates.capacity import Limits, Step, deciding, judge_capacity, outcome, required_rps
 from tasks.gates.capacity_findings import capacity_figures, capacity_findings
 from tasks.gates.capacity_steps import next_rate
-from tasks.replay.capture import Capture, read_capture
+from tasks.replay.capture import Capture
+from tasks.replay.declared import capture_of, endpoint_at, options_of
 from tasks.replay.plan import at_rate
-from tasks.replay.run import Options, RunResult, run
-from tasks.replay.target_url import Endpoint, endpoint_of
+from tasks.replay.run import RunResult, run
+from tasks.replay.target_url import Endpoint
 from tasks.steps.load_progress import tell
 from tasks.steps.load_watch import SOURCE, LoadWatch
 from tasks.steps.stage import Draft
@@ -40,7 +41,7 @@ def judge_target(draft: Draft, *, dry_run: bool = False) -> None:
     """
     place = current()
     site, rules = place.site, place.site.capacity
-    capture = read_capture(site.replay.capture)
+    capture = capture_of(site.replay)
     peak = peak_rps(capture)
     required = required_rps(peak, rules)
     place.progress.say(f"captured peak {peak:.0f} requests/s; {required:.0f}/s must be held")
@@ -49,7 +50,8 @@ def judge_target(draft: Draft, *, dry_run: bool = False) -> None:
         place.progress.say(f"would load {site.target.edge.url}, from {peak:.0f} to at most {most:.0f}/s")
         return
     limits = limits_of(site)
-    endpoint = endpoint_of(site.target.edge.url, (str(urlsplit(site.target.edge.url).hostname),))
+    url = site.target.edge.url
+    endpoint = endpoint_at(site.replay, "target", url, (str(urlsplit(url).hostname),))
     steps: list[Step] = []
     watches: list[LoadWatch] = []
     _load(place, capture, endpoint, peak, min(WARM_UP_S, rules.step_s), "warm-up")
@@ -107,7 +109,7 @@ def _load(
     place: Workplace, capture: Capture, endpoint: Endpoint, rate: float, seconds: float, what: str
 ) -> RunResult:
     """Raises KeyboardInterrupt where it was interrupted."""
-    options = Options(connections=place.site.replay.connections, slo_ms=place.site.latency.ceiling_ms)
+    options = options_of(place.site.replay, "target", slo_ms=place.site.latency.ceiling_ms)
     folder: Path = place.state / "capacity" / what
     plan = at_rate(capture, rate, duration_s=seconds)
 

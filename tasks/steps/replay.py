@@ -59,7 +59,7 @@ def replay_rounds(draft: Draft) -> None:
     rounds = campaign.rounds_file()
     file = place.state / ROUNDS_FILE
     file.write_text(json.dumps(rounds, indent=1) + "\n")
-    draft.figures |= {"rate_rps": rules.rate_rps, "seed": rules.seed} | campaign.summary()
+    draft.figures |= {"rate_rps": campaign.rate_rps, "seed": rules.seed} | campaign.summary()
     for name in ("rounds", "discarded", "readings"):
         draft.figures[name] = rounds[name]
     if verdict.verdict is Verdict.ERROR or not rounds["rounds"]:
@@ -90,6 +90,7 @@ def _piloted(draft: Draft, source: str, machines: Mapping[str, Sequence[Machine]
         place.state / "pilot",
         allow=_named_hosts(place.site),
         slo_ms=place.site.latency.ceiling_ms,
+        pilot=True,
     )
 
     def told(number: int, side: str, glance: Glance) -> None:

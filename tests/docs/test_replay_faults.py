@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tasks.replay.records import Fault
 from tests.replay.rude import BEHAVIOURS
+from tests.replay.rude_http2 import BEHAVIOURS as OVER_HTTP2
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "replay-faults.md").read_text()
@@ -43,4 +44,6 @@ def test_the_faults_of_answers_are_those_that_are_counted() -> None:
 
 
 def test_every_way_to_misbehave_is_in_the_table() -> None:
+    over_http2 = PAGE.partition("## HTTP/2")[2].partition("## The generator")[0]
     assert sorted(path for path in set(BEHAVIOURS) - AS_IT_SHOULD_BE if f"`{path}`" not in PAGE) == []
+    assert sorted(path for path in set(OVER_HTTP2) - AS_IT_SHOULD_BE if f"`{path}`" not in over_http2) == []

@@ -74,9 +74,10 @@ def gateway(
     rules: str = "",
     idle_ms: int = 30_000,
     port: int = 0,
+    tls: str = "",
 ) -> Iterator[Gateway]:
     port = port or free_port()
-    bind = f"ssl crt {certificate} alpn h2,http/1.1" if certificate else "proto h2"
+    bind = f"ssl crt {certificate} alpn h2,http/1.1 {tls}" if certificate else "proto h2"
     file = folder / f"haproxy-{port}.cfg"
     file.write_text(
         _CONFIG.format(port=port, bind=bind, backend=backend, streams=streams, rules=rules, idle_ms=idle_ms)

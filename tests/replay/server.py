@@ -100,6 +100,8 @@ async def serve() -> None:
     if len(sys.argv) > 3 and sys.argv[3]:  # a file with key and certificate
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(sys.argv[3])
+        if len(sys.argv) > 5:
+            tls.maximum_version = ssl.TLSVersion[sys.argv[5]]
     host = sys.argv[4] if len(sys.argv) > 4 else "127.0.0.1"
     server = await loop.create_server(Server, host, 0, backlog=4096, ssl=tls)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")

@@ -22,6 +22,8 @@ from tasks.replay.records import Records
 from tasks.replay.run import Options, RunResult, replay_run
 from tasks.replay.selection import Selection
 from tests.replay.conftest import Start
+from tests.replay.http2_gateway import gateway
+from tests.replay.stalling import STALL_S, Stall, generators_of_this_thread
 
 Write = Callable[..., Path]
 QUICK = Options(connections=8, timeout_s=1.0)
@@ -251,13 +253,40 @@ def test_a_generator_that_is_killed_is_an_outside_error(
 ) -> None:
     _, url = start_server()
 
-    def kill_child(glance: Glance) -> None:
-        for child in Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split():
-            if b"tasks.replay.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
-                os.kill(int(child), signal.SIGKILL)
+    def kill_child(_: Glance) -> None:
+        for child in generators_of_this_thread():
+            os.kill(child, signal.SIGKILL)
 
     with pytest.raises(CommandFailed, match="replay generator: ended with -9"):
         replay_run(
             capture("GET /"), url, tmp_path / "out", rate_rps=10, duration_s=20, on_progress=kill_child
         )
     assert not (tmp_path / "out" / "result.json").exists()
+
+
+@pytest.mark.parametrize("http", ["1.1", "2"])
+def test_a_generator_that_stood_still_is_not_valid(
+    http: str, start_server: Start, capture: Write, tmp_path: Path
+) -> None:
+    """For 0.3 s of 3 s at 200 rps: a tenth of all requests are late, by up to 300 ms."""
+    _, url = start_server()
+    stall = Stall(after=100)
+    with gateway(tmp_path, backend=url.removeprefix("http://")) as running:
+        run = replay_run(
+            *(capture("GET /a"), running.url if http == "2" else url, tmp_path / "out"),
+            rate_rps=200,
+            duration_s=3,
+            options=Options(http=http, connections=128, timeout_s=5.0),
+            on_progress=stall,
+        )
+    result = run.result
+    assert stall.stalled
+    assert (result["valid"], result["done"]) == (False, 600)
+    late = [reason for reason in result["reasons"] if reason.startswith("lateness p99 ")]
+    assert late, result["reasons"]
+    assert late[0].endswith(" ms > 1 ms: the generator did not keep the schedule")
+    assert result["lateness_us"]["p99"] > (STALL_S - 0.1) * 1e6
+    late_s = run.records.fired_s - run.records.due_s
+    assert (late_s > 0.1).sum() >= 30  # those that were due in the first 0.2 s of it
+    response_s = run.records.done_s - run.records.due_s
+    assert (response_s >= late_s).all()  # a customer would have waited for all of it

@@ -54,6 +54,7 @@ def test_a_clean_run_accounts_for_every_record(shop: Gateway, capture: Write, tm
     assert result["statuses"] == {"200": 150, "503": 50}
     assert run.measured["*"].errors == 50
     assert result["connect_ms"]["max"] > 0
+    assert result["tls_ms"]["max"] is None
     assert json.loads((tmp_path / "out" / "result.json").read_text()) == result
     records = run.records
     assert records.body_hash[:4].tolist() == [

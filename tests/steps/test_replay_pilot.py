@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from inventory.models.site import Replay
+from inventory.models.replay import Replay
 from inventory.models.verdict import Verdict
 from tasks.replay.rounds import Campaign
 from tasks.steps import replay as step

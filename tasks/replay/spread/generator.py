@@ -20,14 +20,13 @@ from distributed import get_client
 
 from inventory.errors import BadInput
 from tasks.drivers.errors import OutsideError
-from tasks.replay.figures import Course
 from tasks.replay.generate import generated
 from tasks.replay.glance import Glance
 from tasks.replay.reach import check_reach
-from tasks.replay.records import Records
 from tasks.replay.spread.clock import ROUND_TRIPS, RoundTrip
+from tasks.replay.spread.part import ShardResult
 from tasks.replay.spread.shards import Shard
-from tasks.replay.tally import Tally, tally_of
+from tasks.replay.tally import tally_of
 
 FORSAKEN_AFTER_S = 30.0
 
@@ -41,15 +40,6 @@ class Ready:
     host: str
     code: str
     problem: str
-
-
-@dataclass(frozen=True)
-class ShardResult:
-    """What one generator measured."""
-
-    course: Course
-    tally: Tally
-    records: Records
 
 
 @dataclass

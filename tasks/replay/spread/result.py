@@ -10,8 +10,8 @@ from typing import Any
 from tasks.replay.capture import Target
 from tasks.replay.figures import Course, reasons_invalid
 from tasks.replay.records import Fault, Records
+from tasks.replay.spread.part import Part
 from tasks.replay.spread.shards import Places, joined, lost
-from tasks.replay.spread.watch import Part
 from tasks.replay.tally import Tally, tally_of
 
 
@@ -41,6 +41,7 @@ def course_of_all(parts: Sequence[Part], stopped_because: str) -> Course:
         scheduling=_each(course.scheduling for course in courses),
         tls=_each(course.tls for course in courses),
         connect_error=_each(course.connect_error for course in courses),
+        tls_resumed=sum(course.tls_resumed for course in courses),
         sessions={name: sum(course.sessions[name] for course in courses) for name in _names(courses)},
     )
 
@@ -55,7 +56,7 @@ def reasons_of(part: Part) -> list[str]:
 def reasons_of_all(parts: Sequence[Part]) -> list[str]:
     """With the generator's name; what is lost first, as the others were stopped because of it."""
     ordered = sorted(parts, key=lambda part: part.result is not None)
-    return [f"{_name(part)}: {reason}" for part in ordered for reason in reasons_of(part)]
+    return [f"{part.name}: {reason}" for part in ordered for reason in reasons_of(part)]
 
 
 def rows(parts: Sequence[Part], targets: tuple[Target, ...]) -> list[dict[str, Any]]:
@@ -64,13 +65,9 @@ def rows(parts: Sequence[Part], targets: tuple[Target, ...]) -> list[dict[str, A
 
 
 def _row(part: Part, tally: Tally) -> dict[str, Any]:
-    generator, reasons = part.generator, reasons_of(part)
+    reasons = reasons_of(part)
     unsent, done = tally.faults[Fault.UNSENT], tally.faults[Fault.NONE]
     row: dict[str, Any] = {
-        "address": generator.address,
-        "host": generator.host,
-        "clock_offset_ms": round(generator.clock.ms, 3),
-        "clock_error_ms": round(generator.clock.error_ms, 3),
         "planned": len(part.job.due_s),
         "done": done,
         "errors": tally.faults.total() - unsent - done,
@@ -93,10 +90,6 @@ def _row(part: Part, tally: Tally) -> dict[str, Any]:
 
 def _tally(part: Part, targets: tuple[Target, ...]) -> Tally:
     return part.result.tally if part.result else tally_of(lost(part.job), targets, part.job.timeout_s)
-
-
-def _name(part: Part) -> str:
-    return f"{part.generator.host} ({part.generator.address})"
 
 
 def _names(courses: Sequence[Course]) -> Iterable[str]:

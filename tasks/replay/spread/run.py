@@ -24,6 +24,7 @@ from tasks.replay.result_files import write
 from tasks.replay.run import Options, RunResult, check_options, job_of, of_the_run
 from tasks.replay.spread.crew import Generator, addresses_of, crew, submitted
 from tasks.replay.spread.generator import run_shard
+from tasks.replay.spread.part import FELLOW_LOST, LEAD_S_PER_REQUEST
 from tasks.replay.spread.result import (
     course_of_all,
     reasons_of_all,
@@ -33,11 +34,10 @@ from tasks.replay.spread.result import (
 )
 from tasks.replay.spread.scheduler import Spread, connected
 from tasks.replay.spread.shards import Shard, places, sharded, without_requests
-from tasks.replay.spread.watch import FELLOW_LOST, Part, watched
+from tasks.replay.spread.watch import WorkerPart, watched
 from tasks.replay.target_url import Endpoint
 
 LEAD_S = 5.0  # from the shared start's choice to it: a generator is a fresh process
-LEAD_S_PER_REQUEST = 2e-6  # ... which loads its schedule first
 
 
 def spread_run(
@@ -69,6 +69,8 @@ async def _run(
 ) -> RunResult:
     if options.source_addresses:
         raise BadInput("--source-address is an address of one machine; it does not go with --spread")
+    if options.processes != 1:
+        raise BadInput("--processes are this machine's; with --spread start a worker for each core")
     check_options(options, endpoint, max(1, spread.generators))
     async with await connected(spread) as client:
         addresses = await addresses_of(client, spread, endpoint)
@@ -89,10 +91,23 @@ async def _run(
         "scheduler": spread.scheduler,
         "encrypted": spread.encrypted,
         "started_at": datetime.fromtimestamp(starts_at, UTC).isoformat(timespec="milliseconds"),
-        "generators": rows(parts, plan.targets),
+        "generators": [
+            {**_told(part.generator), **row}
+            for part, row in zip(parts, rows(parts, plan.targets), strict=True)
+        ],
     }
+    result["processes"] = len(parts)
     write(out_dir, result, tally.routes, records)
     return RunResult(result, tally.routes, records, plan.targets)
+
+
+def _told(generator: Generator) -> dict[str, Any]:
+    return {
+        "address": generator.address,
+        "host": generator.host,
+        "clock_offset_ms": round(generator.clock.ms, 3),
+        "clock_error_ms": round(generator.clock.error_ms, 3),
+    }
 
 
 async def _replayed(
@@ -100,7 +115,7 @@ async def _replayed(
     generators: list[Generator],
     shards: list[Shard],
     on_progress: Progress,
-) -> tuple[float, list[Part], str]:
+) -> tuple[float, list[WorkerPart], str]:
     """The shared start, the parts as they ended, and what stopped the run (empty: nothing)."""
     run = uuid.uuid4().hex
     with _sigint() as stop:
@@ -113,7 +128,7 @@ async def _replayed(
             raise HostUnreachable("generators", f"a shard did not reach its worker ({error})") from error
         starts_at = time.time() + LEAD_S + LEAD_S_PER_REQUEST * max(len(shard.job.due_s) for shard in shards)
         parts = [
-            Part(g, shard.job, submitted(client, g.address, run_shard, there, run, starts_at))
+            WorkerPart(g, shard.job, submitted(client, g.address, run_shard, there, run, starts_at))
             for g, shard, there in zip(generators, shards, sent, strict=True)
         ]
         ends_at = starts_at + max(shard.job.due_s[-1] + shard.job.timeout_s for shard in shards)

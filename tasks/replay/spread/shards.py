@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from inventory.errors import BadInput
 from tasks.replay.capture import Target
 from tasks.replay.job import Job
-from tasks.replay.records import Fault, Records
+from tasks.replay.records import PER_CONNECTION, Fault, Records
 
 Places = NDArray[np.intp]
 
@@ -71,6 +71,9 @@ def joined(shards: Sequence[Records], where: Places) -> Records:
     """The run's records, in its order; the inverse of sharding by `where`."""
     whole = {}
     for name in Records.__dataclass_fields__:
+        if name in PER_CONNECTION:
+            whole[name] = np.concatenate([getattr(shard, name) for shard in shards])
+            continue
         values = np.empty(len(where), dtype=getattr(shards[0], name).dtype)
         for part, shard in enumerate(shards):
             values[where == part] = getattr(shard, name)

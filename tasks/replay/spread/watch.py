@@ -13,17 +13,17 @@ from tasks.replay.figures import INTERRUPTED
 from tasks.replay.glance import Glance, Progress, together
 from tasks.replay.job import Job
 from tasks.replay.spread.crew import Generator, failure_of, workers_of
-from tasks.replay.spread.generator import ShardResult, look
+from tasks.replay.spread.generator import look
+from tasks.replay.spread.part import FELLOW_LOST, ShardResult
 
 LOOK_EVERY_S = 1.0
 LOOK_WITHIN_S = 10.0
 END_WITHIN_S = 60.0  # after the last time-out: for the records' way back
-FELLOW_LOST = "another generator was lost"
 
 
 @dataclass
-class Part:
-    """One shard with its generator. In the end it has a `result`, or `lost` says why there is none."""
+class WorkerPart:
+    """One shard with its generator; a `spread.part.Part`."""
 
     generator: Generator
     job: Job
@@ -36,13 +36,23 @@ class Part:
         self.seen = Glance(0, len(self.job.due_s))
 
     @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.generator.host} ({self.generator.address})"
+
+    @property
     def over(self) -> bool:
         """Whether there is nothing to wait for."""
         return self.result is not None or bool(self.lost)
 
 
 async def watched(
-    client: Client, parts: list[Part], run: str, ends_at: float, stop: asyncio.Event, on_progress: Progress
+    client: Client,
+    parts: list[WorkerPart],
+    run: str,
+    ends_at: float,
+    stop: asyncio.Event,
+    on_progress: Progress,
 ) -> None:
     """Returns when every part is over: none is waited for longer than `ends_at` (wall clock) and a minute.
 
@@ -67,7 +77,7 @@ async def watched(
         on_progress(together([part.seen for part in parts]))
 
 
-async def _settle(part: Part, is_here: bool, overdue: bool) -> None:
+async def _settle(part: WorkerPart, is_here: bool, overdue: bool) -> None:
     if not is_here:  # whatever it has measured has gone with it
         part.lost = "lost: its worker has left the scheduler"
     elif part.future.status == "finished":
@@ -78,7 +88,7 @@ async def _settle(part: Part, is_here: bool, overdue: bool) -> None:
         part.lost = f"lost: no result within {END_WITHIN_S:g} s of its end"
 
 
-async def _take(part: Part) -> None:
+async def _take(part: WorkerPart) -> None:
     try:
         answer = await asyncio.wait_for(part.future, END_WITHIN_S)
     except (TimeoutError, CancelledError) as error:
@@ -90,7 +100,7 @@ async def _take(part: Part) -> None:
         part.result, part.seen = answer, Glance(len(part.job.due_s), len(part.job.due_s))
 
 
-async def _look(client: Client, part: Part, run: str, because: str) -> None:
+async def _look(client: Client, part: WorkerPart, run: str, because: str) -> None:
     address = part.generator.address
     try:
         answers = await asyncio.wait_for(client.run(look, run, because, workers=[address]), LOOK_WITHIN_S)

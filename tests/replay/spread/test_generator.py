@@ -17,7 +17,8 @@ from tasks.replay.glance import Glance
 from tasks.replay.job import wire_of
 from tasks.replay.records import Fault
 from tasks.replay.spread import generator
-from tasks.replay.spread.generator import ShardResult, look, ready, run_shard
+from tasks.replay.spread.generator import look, ready, run_shard
+from tasks.replay.spread.part import ShardResult
 from tasks.replay.spread.shards import Shard, without_requests
 from tasks.replay.target_url import endpoint_of
 from tests.replay.certificates import NAME

@@ -11,10 +11,10 @@ from tasks.replay.figures import INTERRUPTED, Course, result_of
 from tasks.replay.records import Records
 from tasks.replay.spread.clock import Offset
 from tasks.replay.spread.crew import Generator
-from tasks.replay.spread.generator import ShardResult
+from tasks.replay.spread.part import FELLOW_LOST, ShardResult
 from tasks.replay.spread.result import course_of_all, reasons_of_all, records_of_all, rows, tally_of_all
 from tasks.replay.spread.shards import places, sharded
-from tasks.replay.spread.watch import FELLOW_LOST, Part
+from tasks.replay.spread.watch import WorkerPart
 from tasks.replay.tally import tally_of
 from tests.replay.spread.test_shards import job
 from tests.replay.test_tally import TARGETS, TIMEOUT_S, part, records, same
@@ -23,7 +23,7 @@ GOOD = Course(1.0, 0.1, 0, 4, 0, "", TIMEOUT_S, 0.0, "real-time", "", "")
 NO_FUTURE: Future[ShardResult | str] = None  # type: ignore[assignment]  # it is over
 
 
-def parts_of(whole: Records, courses: list[Course]) -> list[Part]:
+def parts_of(whole: Records, courses: list[Course]) -> list[WorkerPart]:
     """As they are after a run, one a course."""
     shards = sharded(job(len(whole.due_s)), len(courses))
     parts = []
@@ -31,7 +31,7 @@ def parts_of(whole: Records, courses: list[Course]) -> list[Part]:
         mine = part(whole, n, len(courses))
         generator = Generator(f"tcp://10.0.0.{n}:4000", f"gen-{n}", Offset(0.1, 0.2))
         result = ShardResult(course, tally_of(mine, TARGETS, TIMEOUT_S), mine)
-        parts.append(Part(generator, shard, NO_FUTURE, result))
+        parts.append(WorkerPart(generator, shard, NO_FUTURE, result))
     return parts
 
 

@@ -15,9 +15,9 @@ from tasks.replay.glance import Glance
 from tasks.replay.spread import watch
 from tasks.replay.spread.clock import Offset
 from tasks.replay.spread.crew import Generator
-from tasks.replay.spread.generator import ShardResult
+from tasks.replay.spread.part import FELLOW_LOST, ShardResult
 from tasks.replay.spread.shards import sharded
-from tasks.replay.spread.watch import FELLOW_LOST, Part, watched
+from tasks.replay.spread.watch import WorkerPart, watched
 from tests.replay.spread.test_shards import job
 
 HERE, AWAY = "tcp://10.0.0.1:4000", "tcp://10.0.0.2:4000"
@@ -88,7 +88,9 @@ def ended(cluster: Cluster, *, stopped: bool = False, ends_at: float | None = No
     """Why each part was lost."""
     jobs = sharded(job(8), 2)
     parts = [
-        Part(Generator(address, "host", Offset(0, 0)), each, cast("Future[Any]", cluster.tasks[address]))
+        WorkerPart(
+            Generator(address, "host", Offset(0, 0)), each, cast("Future[Any]", cluster.tasks[address])
+        )
         for address, each in zip((HERE, AWAY), jobs, strict=True)
     ]
 
