@@ -15,7 +15,7 @@ from tasks.checks.evidence import observed
 from tasks.checks.registry import judge
 from tasks.checks.workload import wl_policy
 from tasks.drivers.registry import Skopeo
-from tasks.move.bucket import move_bucket
+from tasks.move.bucket import BucketMoved, move_bucket
 from tasks.move.compare import compare
 from tasks.move.database import Login, Moving, move_database
 from tasks.move.endpoints import Address
@@ -129,7 +129,7 @@ def copy_database(draft: Draft) -> None:
 
 @task(name="copy bucket", cache_policy=NO_CACHE)
 def copy_bucket(draft: Draft) -> None:
-    """Every object of the bucket: count, bytes, and a hash of each content read back from both sides."""
+    """Every object of the bucket: count, bytes, and each content and metadata read back from both sides."""
     place = current()
     source, target = place.drivers.source_bucket(), place.drivers.target_bucket()
     with place.ledger.effect("move/bucket", {"from": source.name, "to": target.name}) as effect:
@@ -142,6 +142,7 @@ def copy_bucket(draft: Draft) -> None:
         "bytes": moved.bytes,
         "copied": moved.copied,
         "copied_bytes": moved.copied_bytes,
+        "unkept": [str(each) for each in moved.unkept],
         "digest": moved.digest,
     }
     draft.add(
@@ -156,8 +157,41 @@ def copy_bucket(draft: Draft) -> None:
                 evidence=(observed(place.clock, "keys, bytes and SHA-256 of both sides", moved.digest),),
                 remedy="remove what does not belong there" if moved.extra else "",
                 severity=Severity.CRITICAL,
-            )
+            ),
+            _metadata_kept(place, target.name, moved),
         ]
+    )
+
+
+def _metadata_kept(place: Workplace, target: str, moved: BucketMoved) -> Finding:
+    """Whether the target has the metadata that it was given; folder markers, which nobody loads, warn."""
+    lost = moved.unkept
+    verdict = (
+        Verdict.PASS
+        if not lost
+        else Verdict.WARN
+        if all(each.folder_marker for each in lost)
+        else Verdict.FAIL
+    )
+    return Finding(
+        code="MOV-METADATA",
+        subject=target,
+        verdict=verdict,
+        observed=f"{len(lost)} objects lack metadata of the source: {'; '.join(map(str, lost[:5]))}"
+        if lost
+        else f"{moved.compared} objects with the source's headers, x-amz-meta-* and tags",
+        expected="the headers, x-amz-meta-* and tags that each object has at the source",
+        evidence=(
+            observed(
+                place.clock,
+                "GetObject and GetObjectTagging of both sides",
+                "\n".join(map(str, lost)) or moved.digest,
+            ),
+        ),
+        remedy="the target's store does not keep these: leave them out at the source, or waive it"
+        if lost
+        else "",
+        severity=Severity.CRITICAL,
     )
 
 

@@ -17,6 +17,7 @@ from inventory.models.site import Site
 from tasks.drivers.errors import HostUnreachable
 from tasks.drivers.ports import Output
 from tasks.move.endpoints import Address, addresses, slice_manifest, slices
+from tests.move.memory_bucket import MemoryBucket
 from tests.move.plain_kube import PlainKube
 
 SOURCE_DB, TARGET_DB = "198.18.0.11:3306", "10.60.0.11:3306"
@@ -48,6 +49,8 @@ class World:
         self.source_edge = FakeEdge(self, SOURCE_EDGE, share=0)
         self.target_edge = FakeEdge(self, TARGET_EDGE, share=100)
         self.zone = FakeZone(self)
+        self.source_bucket = MemoryBucket("s3://fjordshop-media", {"a.jpg": b"a"})
+        self.target_bucket: MemoryBucket | None = None
         at_source = slice_manifest("shop", "db-primary", Address.of(SOURCE_DB), "db-primary-1")
         self.kube = RecordingKube(self, "oslo", SERVICE, at_source)
         self.source_kube = RecordingKube(self, "source")
@@ -390,3 +393,16 @@ class FakeDrivers:
 
     def dns(self) -> Any:
         return self.world.zone
+
+    def source_bucket(self) -> Any:
+        return self.world.source_bucket
+
+    def target_bucket(self) -> Any:
+        return self.world.target_bucket or MemoryBucket("s3://media", {})
+
+    def create_target_bucket(self) -> bool:
+        if self.world.target_bucket is not None:
+            return False
+        self.world.call("bucket media create")
+        self.world.target_bucket = MemoryBucket("s3://media", {})
+        return True
