@@ -46,7 +46,7 @@ def judge_target(draft: Draft, *, dry_run: bool = False) -> None:
     place.progress.say(f"captured peak {peak:.0f} requests/s; {required:.0f}/s must be held")
     if dry_run:
         most = rules.most_factor * peak
-        place.progress.say(f"would load {site.target.edge.url}, from {peak:.0f} to at most {most:.0f}/s")
+        draft.would(f"load {site.target.edge.url}, from {peak:.0f} to at most {most:.0f}/s")
         return
     limits = limits_of(site)
     endpoint = endpoint_of(site.target.edge.url, (str(urlsplit(site.target.edge.url).hostname),))
