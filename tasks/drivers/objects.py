@@ -116,6 +116,27 @@ class S3Bucket:
     def let_anyone_read(self) -> bool:
         """Let whoever reaches the endpoint read objects (not list them) without credentials, as pods do;
         whether that had to change."""
+        if self.anyone_may_read():
+            return False
+        try:
+            self._client.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(self._reading()))
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise self._translated(error) from error
+        return True
+
+    def anyone_may_read(self) -> bool:
+        """Whether the bucket has exactly the policy that `let_anyone_read` gives it."""
+        try:
+            found = self._client.get_bucket_policy(Bucket=self._bucket)["Policy"]
+        except ClientError as error:
+            if _status(error) == 404:
+                return False
+            raise self._translated(error) from error
+        except (BotoCoreError, OSError) as error:
+            raise self._translated(error) from error
+        return bool(json.loads(found) == self._reading())
+
+    def _reading(self) -> dict[str, Any]:
         statement = {
             "Sid": "SafeHarborRead",
             "Effect": "Allow",
@@ -123,21 +144,7 @@ class S3Bucket:
             "Action": "s3:GetObject",
             "Resource": f"arn:aws:s3:::{self._bucket}/*",
         }
-        wanted = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        try:
-            found = self._client.get_bucket_policy(Bucket=self._bucket)["Policy"]
-            if json.loads(found) == json.loads(wanted):
-                return False
-        except ClientError as error:
-            if _status(error) != 404:
-                raise self._translated(error) from error
-        except (BotoCoreError, OSError) as error:
-            raise self._translated(error) from error
-        try:
-            self._client.put_bucket_policy(Bucket=self._bucket, Policy=wanted)
-        except (ClientError, BotoCoreError, OSError) as error:
-            raise self._translated(error) from error
-        return True
+        return {"Version": "2012-10-17", "Statement": [statement]}
 
     def list(self) -> Iterator[tuple[str, int, str]]:
         """See `ports.Objects.list`."""

@@ -26,7 +26,7 @@ from tasks.operations.mariadb import CA_FILE
 from tasks.steps.changing import origin_of
 from tasks.steps.drivers import read_secret
 from tasks.steps.hosts import bring_about
-from tasks.steps.services import ServicePhase, by_host, data_services, edge_service
+from tasks.steps.services import ServicePhase, by_host, data_node, data_services, edge_service
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import Workplace, current
 
@@ -58,9 +58,8 @@ def copy_images(draft: Draft) -> None:
     site = place.site
     found = read_objects(place.drivers.source_kube(), site.workload.namespaces)
     moves = plan_images(images_used(found), site.source.registry.address, site.target.registry.address)
-    authorities = {side.address: side.ca_file for side in (site.source.registry, site.target.registry)}
     with (
-        Skopeo(authorities) as copier,
+        open_copier(site) as copier,
         place.ledger.effect("move/images", {"images": [str(move.source) for move in moves]}) as effect,
     ):
         moved = move_images(moves, copier, on_progress=place.progress.step)
@@ -85,6 +84,11 @@ def copy_images(draft: Draft) -> None:
             )
         ]
     )
+
+
+def open_copier(site: Site) -> Skopeo:
+    """What copies between the two registries, each trusted by the CA that the site file names."""
+    return Skopeo({side.address: side.ca_file for side in (site.source.registry, site.target.registry)})
 
 
 @task(name="copy database", cache_policy=NO_CACHE)
@@ -201,7 +205,7 @@ def copy_objects(draft: Draft) -> None:
     place = current()
     site, target = place.site, place.drivers.target_kube()
     found = read_objects(place.drivers.source_kube(), site.workload.namespaces)
-    plan = plan_objects(found, _mapped(site, draft))
+    plan = plan_objects(found, mapped(site, draft))
     with place.ledger.effect("move/objects", {"objects": len(plan.objects)}) as effect:
         applied = apply_objects(plan, target, on_progress=place.progress.step)
         effect.outcome = {"changed": list(applied.changed), "dropped": len(plan.dropped)}
@@ -240,10 +244,12 @@ def copy_objects(draft: Draft) -> None:
 
 
 @task(name="open edge", cache_policy=NO_CACHE)
-def open_edge(draft: Draft) -> None:
+def open_edge(draft: Draft, *, dry_run: bool) -> None:
     """haproxy on the edge node, in front of the workloads; then wait until it sees them up."""
     place = current()
-    _raise(draft, edge_service(place.site), dry_run=False)
+    _raise(draft, edge_service(place.site), dry_run=dry_run)
+    if dry_run:
+        return
     edge = place.drivers.target_edge()
     deadline = time.monotonic() + ANSWERS_WITHIN_S
     while True:
@@ -270,16 +276,20 @@ def open_edge(draft: Draft) -> None:
 
 
 @task(name="lower ttl", cache_policy=NO_CACHE)
-def lower_ttl(draft: Draft) -> None:
+def lower_ttl(draft: Draft, *, dry_run: bool) -> None:
     """Lower the record's TTL ahead, so that the old one has run out by the time of the cutover."""
     place = current()
     dns, zone = place.site.dns, place.drivers.dns()
     addresses, ttl_s = zone.address(dns.name)
-    if ttl_s > dns.cutover_ttl_s:
+    if ttl_s <= dns.cutover_ttl_s:
+        return
+    draft.changes += 1
+    if dry_run:
+        draft.would(f"lower the TTL of {dns.name} from {ttl_s} to {dns.cutover_ttl_s} s")
+    else:
         body = {"part": dns.name, "ttl_s": dns.cutover_ttl_s, "was_s": ttl_s}
         with place.ledger.effect("dns/lower_ttl", body):
             zone.set_address(dns.name, addresses, dns.cutover_ttl_s)
-        draft.changes += 1
         draft.figures["ttl"] = {"was_s": ttl_s, "lowered_at": place.clock.now().isoformat()}
 
 
@@ -295,12 +305,11 @@ def _raise(draft: Draft, phase: ServicePhase, *, dry_run: bool) -> None:
 
 def _moving(place: Workplace) -> Moving:
     source, target = place.site.source.database, place.site.target.database
-    node = data_services(place.site)[0].node
     return Moving(
         source=place.drivers.source_database(),
         target=place.drivers.target_database(),
         database=target.name,
-        node=place.drivers.host(node.name),
+        node=place.drivers.host(data_node(place.site).name),
         origin=origin_of(source),
         dump=Login(
             source.host, source.port, source.admin_user, read_secret(source.admin_password_file), CA_FILE
@@ -311,8 +320,8 @@ def _moving(place: Workplace) -> Moving:
     )
 
 
-def _mapped(site: Site, draft: Draft) -> Mapped:
-    """What is different at the target, from the site file alone."""
+def mapped(site: Site, draft: Draft) -> Mapped:
+    """What is different at the target: from the site file, and the images' names there from the draft."""
     read, primary = site.target.database, site.source.database
     return Mapped(
         images=dict(draft.figures["images"]["names"]),

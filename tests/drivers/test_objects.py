@@ -69,7 +69,9 @@ def test_pods_read_without_credentials_once_they_may(store: Store) -> None:
     url = f"{store.endpoint_url}/shown/x.txt"
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(url, context=trust)  # noqa: S310 - https
+    assert not shown.anyone_may_read()
     assert shown.let_anyone_read()
+    assert shown.anyone_may_read()
     assert not shown.let_anyone_read()
     assert urllib.request.urlopen(url, context=trust).read() == b"x"  # noqa: S310 - https
 

@@ -50,7 +50,7 @@ class World:
         self.target_edge = FakeEdge(self, TARGET_EDGE, share=100)
         self.zone = FakeZone(self)
         self.source_bucket = MemoryBucket("s3://fjordshop-media", {"a.jpg": b"a"})
-        self.target_bucket: MemoryBucket | None = None
+        self.target_bucket, self.target_bucket_made = MemoryBucket("s3://media", {}), False
         at_source = slice_manifest("shop", "db-primary", Address.of(SOURCE_DB), "db-primary-1")
         self.kube = RecordingKube(self, "oslo", SERVICE, at_source)
         self.source_kube = RecordingKube(self, "source")
@@ -181,7 +181,8 @@ class FakeSql:
         if "PROCESSLIST" in statement:
             return [{"n": 1}]
         if "information_schema.TABLES" in statement:
-            return [{"name": "orders", "estimate": 0, "counter": None}]
+            figures = {"estimate": 0, "row_estimate": len(self.orders), "size_bytes": 0, "counter": None}
+            return [{"name": "orders", **figures}]
         if "COUNT(*)" in statement:
             return [{"which": 0, "n": len(self.orders)}]
         raise AssertionError(f"the fake does not know {statement!r}")
@@ -271,16 +272,17 @@ class FakeEdge:
 class FakeZone:
     world: World
     addresses: tuple[str, ...] = (SOURCE_EDGE,)
+    ttl_s: int = 2
 
     def address(self, name: str) -> tuple[tuple[str, ...], int]:
-        return self.addresses, 2
+        return self.addresses, self.ttl_s
 
     def name_servers(self) -> tuple[str, ...]:
         return ("ns1.fjordshop.example",)
 
     def set_address(self, name: str, addresses: Sequence[str], ttl_s: int) -> None:
         self.world.call(f"dns {' '.join(addresses)}")
-        self.addresses = tuple(addresses)
+        self.addresses, self.ttl_s = tuple(addresses), ttl_s
 
 
 class RecordingKube(PlainKube):
@@ -398,11 +400,14 @@ class FakeDrivers:
         return self.world.source_bucket
 
     def target_bucket(self) -> Any:
-        return self.world.target_bucket or MemoryBucket("s3://media", {})
+        return self.world.target_bucket
+
+    def target_bucket_stands(self) -> tuple[bool, bool]:
+        return self.world.target_bucket_made, self.world.target_bucket_made
 
     def create_target_bucket(self) -> bool:
-        if self.world.target_bucket is not None:
+        if self.world.target_bucket_made:
             return False
         self.world.call("bucket media create")
-        self.world.target_bucket = MemoryBucket("s3://media", {})
+        self.world.target_bucket_made = True
         return True
