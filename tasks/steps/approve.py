@@ -49,7 +49,7 @@ def take_standing_approval(draft: Draft, digest: str) -> None:
 @task(name="ask at the prompt", cache_policy=NO_CACHE)
 def ask_at_the_prompt(draft: Draft, digest: str) -> None:
     """Ask the person at the terminal for name, reason, and the first digits of the digest."""
-    current().progress.step("waiting for your approval")
+    current().progress.pause()
     # Asked on stderr: stdout may be promised to one JSON document.
     sys.stderr.write(f"\nThe gate says go. Its evidence has the digest\n  {digest}\nread `report`, then:\n")
     approver = _typed("your name: ")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tasks.drivers.ports import Kube
+from tasks.facts.probe import NAMESPACE
 from tasks.networks import probe, proxy_account
 from tasks.networks.probe import Probes
 from tasks.networks.proxy_account import ProxyAccount
@@ -29,7 +30,7 @@ def ensure_proxy_account(kube: Kube, *, dry_run: bool = False) -> ProxyAccount:
 def probing(kube: Kube, nodes: Sequence[str], reference: str) -> Iterator[Probes]:
     """The probe namespace and its pods for the time of the block, recorded. Raises as `probe.probing`."""
     place = current()
-    intent = {"namespace": probe.NAMESPACE, "image": reference, "nodes": list(nodes)}
+    intent = {"namespace": NAMESPACE, "image": reference, "nodes": list(nodes)}
     with place.ledger.effect(f"kube/{kube.name}/probes", intent) as effect:
         pods, removed = 0, False
         try:

@@ -36,6 +36,9 @@ class Heard:
     def step(self, text: str, done: int = 0, total: int = 0) -> None:
         """Not looked at."""
 
+    def pause(self) -> None:
+        """Not looked at."""
+
     def say(self, text: str) -> None:
         self.said.append(text)
 
