@@ -29,11 +29,15 @@ class Approval(RunInput):
 
 @flow(name="approve")
 def approve(site: str, dry_run: bool = False) -> StageResult:
-    """Take the site's standing approval, or ask at the prompt, or wait for the form in the UI."""
-    del dry_run
-    with opened(site) as place, stage("approve") as draft:
+    """Take the site's standing approval, or ask at the prompt, or wait for the form in the UI.
+
+    A dry run says which of these, and neither asks nor approves.
+    """
+    with opened(site) as place, stage("approve", dry_run=dry_run) as draft:
         digest = steps.digest_to_sign()
-        if place.site.approval is not None:
+        if dry_run:
+            steps.show_way(draft, digest, at_prompt=sys.stdin.isatty(), patience_s=PATIENCE_S)
+        elif place.site.approval is not None:
             steps.take_standing_approval(draft, digest)
         elif sys.stdin.isatty():
             steps.ask_at_the_prompt(draft, digest)

@@ -13,9 +13,8 @@ from tasks.steps.workplace import opened
 
 @flow(name="gate")
 def gate(site: str, dry_run: bool = False) -> StageResult:
-    """Judge the replayed rounds and the residency controls; decide. Changes nothing, dry run or not."""
-    del dry_run
-    with opened(site), stage("gate") as draft:
+    """Judge the replayed rounds and the residency controls; decide. A dry run records nothing."""
+    with opened(site), stage("gate", dry_run=dry_run) as draft:
         steps.judge_latency(draft)
         exchanges.judge_round_trips(draft)
         steps.judge_residency(draft)

@@ -12,8 +12,10 @@ from tasks.steps.workplace import opened
 
 @flow(name="replay")
 def replay(site: str, dry_run: bool = False) -> StageResult:
-    """Replay rounds until the latency gate can decide, or all of them are spent. Changes neither side."""
-    del dry_run
-    with opened(site), stage("replay") as draft:
-        steps.replay_rounds(draft)
+    """Replay rounds until the latency gate can decide, or all of them are spent. A dry run sends nothing."""
+    with opened(site), stage("replay", dry_run=dry_run) as draft:
+        if dry_run:
+            steps.show_load(draft)
+        else:
+            steps.replay_rounds(draft)
     return draft.result

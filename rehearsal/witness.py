@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -80,9 +80,35 @@ def customers_saw(plan: Plan, log: Path, databases: Databases, clock: Clock) -> 
             "orders_by_site": orders.by_site,
             "orders_unanswered": len(orders.unanswered),
             "primary": primary,
+            "moments": moments(requests),
             "timeline": timeline(requests),
         },
     )
+
+
+def moments(requests: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """When trouble showed, in unix seconds; a key is missing where there was no such request.
+
+    `failed_from`: when the first request that failed should have started; `failed_until`: the end of the last
+    one; `left_until`: the end of the last answer of another site than that of the first answer, which is the
+    source's, as customers come before the first shift.
+    """
+    found: dict[str, float] = {}
+    failed = [each for each in requests if _failed(each)]
+    if failed:
+        found["failed_from"] = min(float(each["t"]) for each in failed)
+        found["failed_until"] = max(map(_ended, failed))
+    answered = [each for each in requests if each.get("site")]
+    if answered:
+        source = min(answered, key=_ended)["site"]
+        elsewhere = [_ended(each) for each in answered if each["site"] != source]
+        if elsewhere:
+            found["left_until"] = max(elsewhere)
+    return {name: round(at, 3) for name, at in found.items()}
+
+
+def _ended(request: dict[str, Any]) -> float:
+    return float(request["t"]) + float(request["ms"]) / 1000
 
 
 def timeline(requests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

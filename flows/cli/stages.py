@@ -26,7 +26,7 @@ class Common:
     json
         One JSON document on stdout; progress goes to stderr.
     dry_run
-        Print exactly the changes that a real run would make, and make none.
+        Print exactly what a real run would do: change, send, record; and do nothing of it.
     actor
         Who acts, as it will stand in the ledger; by default the user of this process.
     """

@@ -50,6 +50,10 @@ class Terminal:
             bar = f"[{'#' * filled}{'.' * (20 - filled)}] {done}/{total} "
         self._show(f"{self._stage:<10} {bar}{text}")
 
+    def pause(self) -> None:
+        """See `Progress`."""
+        self.close()
+
     def found(self, finding: Finding) -> None:
         """See `Progress`."""
         word, style = MARKS[finding.verdict]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -20,6 +22,8 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NoConnection
 
+from inventory.models.stored_object import ObjectMetadata, StoredObject
+from tasks.drivers import object_metadata
 from tasks.drivers.errors import (
     Denied,
     HostUnreachable,
@@ -52,8 +56,12 @@ class S3Bucket:
         region: str = "us-east-1",
         ca_file: Path | None = None,
         connections: int = 16,
+        part_bytes: int = 64 * 1024**2,
     ) -> None:
         self._bucket = bucket
+        self._transfer = TransferConfig(
+            multipart_threshold=part_bytes, multipart_chunksize=part_bytes, use_threads=False
+        )
         core = botocore.session.Session()
         core.set_config_variable("credentials_file", str(credentials_file))
         core.set_config_variable("profile", profile)
@@ -76,6 +84,7 @@ class S3Bucket:
             )
         except ProfileNotFound as error:
             raise LoginRefused(self.name, f"{credentials_file} has no profile {profile}") from error
+        object_metadata.send_expires_as_it_is(self._client.meta.events)
 
     @property
     def name(self) -> str:
@@ -107,6 +116,27 @@ class S3Bucket:
     def let_anyone_read(self) -> bool:
         """Let whoever reaches the endpoint read objects (not list them) without credentials, as pods do;
         whether that had to change."""
+        if self.anyone_may_read():
+            return False
+        try:
+            self._client.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(self._reading()))
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise self._translated(error) from error
+        return True
+
+    def anyone_may_read(self) -> bool:
+        """Whether the bucket has exactly the policy that `let_anyone_read` gives it."""
+        try:
+            found = self._client.get_bucket_policy(Bucket=self._bucket)["Policy"]
+        except ClientError as error:
+            if _status(error) == 404:
+                return False
+            raise self._translated(error) from error
+        except (BotoCoreError, OSError) as error:
+            raise self._translated(error) from error
+        return bool(json.loads(found) == self._reading())
+
+    def _reading(self) -> dict[str, Any]:
         statement = {
             "Sid": "SafeHarborRead",
             "Effect": "Allow",
@@ -114,21 +144,7 @@ class S3Bucket:
             "Action": "s3:GetObject",
             "Resource": f"arn:aws:s3:::{self._bucket}/*",
         }
-        wanted = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        try:
-            found = self._client.get_bucket_policy(Bucket=self._bucket)["Policy"]
-            if json.loads(found) == json.loads(wanted):
-                return False
-        except ClientError as error:
-            if _status(error) != 404:
-                raise self._translated(error) from error
-        except (BotoCoreError, OSError) as error:
-            raise self._translated(error) from error
-        try:
-            self._client.put_bucket_policy(Bucket=self._bucket, Policy=wanted)
-        except (ClientError, BotoCoreError, OSError) as error:
-            raise self._translated(error) from error
-        return True
+        return {"Version": "2012-10-17", "Statement": [statement]}
 
     def list(self) -> Iterator[tuple[str, int, str]]:
         """See `ports.Objects.list`."""
@@ -139,34 +155,47 @@ class S3Bucket:
         except (ClientError, BotoCoreError, OSError) as error:
             raise self._translated(error) from error
 
-    def read(self, key: str) -> bytes:
+    def read(self, key: str) -> StoredObject:
         """See `ports.Objects.read`."""
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            content = answer["Body"].read()
+            return StoredObject(content, self._metadata(key, answer))
         except (ClientError, BotoCoreError, OSError) as error:
             raise self._translated(error, key) from error
 
-    def write(self, key: str, content: bytes, *, content_type: str = "") -> None:
-        """See `ports.Objects.write`."""
+    def write(self, key: str, stored: StoredObject) -> None:
+        """See `ports.Objects.write`; what is larger than `part_bytes` goes in parts of that size."""
         try:
-            if content_type:
-                self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
-            else:
-                self._client.put_object(Bucket=self._bucket, Key=key, Body=content)
+            self._client.upload_fileobj(
+                io.BytesIO(stored.content),
+                self._bucket,
+                key,
+                ExtraArgs=object_metadata.arguments(stored.metadata),
+                Config=self._transfer,
+            )
         except (ClientError, BotoCoreError, OSError) as error:
             raise self._translated(error, key) from error
 
-    def head(self, key: str) -> dict[str, Any] | None:
-        """See `ports.Objects.head`; S3's own names (ContentType, ContentLength, ETag)."""
+    def head(self, key: str) -> ObjectMetadata | None:
+        """See `ports.Objects.head`."""
         try:
-            answer = self._client.head_object(Bucket=self._bucket, Key=key)
+            return self._metadata(key, self._client.head_object(Bucket=self._bucket, Key=key))
         except ClientError as error:
             if _status(error) == 404:
                 return None
             raise self._translated(error, key) from error
         except (BotoCoreError, OSError) as error:
             raise self._translated(error, key) from error
-        return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+    def _metadata(self, key: str, answer: Mapping[str, Any]) -> ObjectMetadata:
+        if hidden := answer.get("MissingMeta"):
+            raise ServiceFailed(
+                f"{self.name}/{key}", f"{hidden} entries of its metadata cannot be told in headers"
+            )
+        # The answer's own count of tags is left out where one has no right to see them; this call is refused.
+        tags = self._client.get_object_tagging(Bucket=self._bucket, Key=key)["TagSet"]
+        return object_metadata.of(answer, {each["Key"]: each["Value"] for each in tags})
 
     def _translated(self, error: Exception, key: str = "") -> OutsideError:
         part = f"{self.name}/{key}" if key else self.name

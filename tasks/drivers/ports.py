@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from inventory.models.command import Shellable
+from inventory.models.stored_object import ObjectMetadata, StoredObject
 
 
 @dataclass(frozen=True)
@@ -122,14 +123,14 @@ class Objects(Protocol):
     def list(self) -> Iterator[tuple[str, int, str]]:
         """(key, bytes, etag) of every object, in key order."""
 
-    def read(self, key: str) -> bytes:
-        """The object's content."""
+    def read(self, key: str) -> StoredObject:
+        """The object with its metadata. Raises ServiceFailed where a part of the metadata is not told."""
 
-    def write(self, key: str, content: bytes, *, content_type: str = "") -> None:
-        """Create or replace the object."""
+    def write(self, key: str, stored: StoredObject) -> None:
+        """Create or replace the object, its metadata with it."""
 
-    def head(self, key: str) -> dict[str, Any] | None:
-        """Its metadata, or None."""
+    def head(self, key: str) -> ObjectMetadata | None:
+        """Its metadata alone, or None where there is no such object. Raises as `read` does."""
 
 
 class Sql(Protocol):

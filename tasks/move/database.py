@@ -75,6 +75,23 @@ class Moved:
     position: str
 
 
+def plan_database(source: Sql, target: Sql | None, database: str, origin: Origin) -> tuple[str, ...]:
+    """What `move_database` would change at the target, a line each; empty where it follows already.
+
+    Reads only. `target` None: its server is yet to be raised. Raises ServiceFailed where the move would
+    refuse to begin.
+    """
+    changes = []
+    if target is None or replica.following(target) is None:
+        _refuse_to_overwrite(source, target)
+        changes.append(f"copy the database {database} from {source.name}")
+    if target is None or not replica.read_only(target):
+        changes.append("let the target's database take no writes")
+    if target is None or not replica.follows(target, origin):
+        changes.append(f"let the target's database follow {origin.host}:{origin.port}")
+    return tuple(changes)
+
+
 def move_database(
     moving: Moving,
     clock: Clock,
@@ -90,7 +107,7 @@ def move_database(
     changes, seconds = 0, 0.0
     copied = False
     if replica.following(moving.target) is None:
-        _refuse_to_overwrite(moving)
+        _refuse_to_overwrite(moving.source, moving.target)
         on_progress(f"copying {moving.database}")
         seconds = _copy(moving, clock)
         copied, changes = True, 1
@@ -100,23 +117,25 @@ def move_database(
     return Moved(copied, changes, seconds, lag_s, replica.position(moving.target))
 
 
-def _refuse_to_overwrite(moving: Moving) -> None:
-    other = replica.following(moving.source)
+def _refuse_to_overwrite(source: Sql, target: Sql | None) -> None:
+    other = replica.following(source)
     if other is not None:
         raise ServiceFailed(
-            moving.source.name,
+            source.name,
             f"follows {other.host}:{other.port}: the database has changed over already",
             "nothing is left to copy; `rollback` takes it back",
         )
-    own = int(replica.variable(moving.target, "server_id"))
-    if own == int(replica.variable(moving.source, "server_id")):
+    if target is None:
+        return
+    own = int(replica.variable(target, "server_id"))
+    if own == int(replica.variable(source, "server_id")):
         raise ServiceFailed(
-            moving.target.name, f"has the source's server_id {own}", "give each server its own server_id"
+            target.name, f"has the source's server_id {own}", "give each server its own server_id"
         )
-    written = str(replica.variable(moving.target, "gtid_binlog_pos") or "")
+    written = str(replica.variable(target, "gtid_binlog_pos") or "")
     if any(int(gtid.split("-")[1]) == own for gtid in written.split(",") if gtid):
         raise ServiceFailed(
-            moving.target.name,
+            target.name,
             f"has writes of its own ({written}); a copy would overwrite them",
             "empty the target (drop the database, RESET MASTER) if they are of no use",
         )

@@ -100,6 +100,21 @@ def _as_folder(registry: str) -> str:
     return registry.replace(":", "-").replace(".", "-")
 
 
+def compare_images(
+    moves: Sequence[ImageMove], copier: ImageCopier, *, registry_there: bool = True
+) -> tuple[ImageMoved, ...]:
+    """What `move_images` would do, `copied` being what it would copy; asks for digests and copies nothing.
+
+    Where the target's registry is yet to be raised, it has none. Raises as `move_images` does.
+    """
+    compared = []
+    for move in moves:
+        wanted = _wanted(move, copier)
+        found = copier.digest(str(move.target)) if registry_there else None
+        compared.append(ImageMoved(move.original, _named(move, wanted), wanted, found != wanted))
+    return tuple(compared)
+
+
 def move_images(
     moves: Sequence[ImageMove],
     copier: ImageCopier,
@@ -112,12 +127,7 @@ def move_images(
     """
     moved = []
     for done, move in enumerate(moves, 1):
-        wanted = copier.digest(str(move.source))
-        if wanted is None:
-            raise ServiceFailed(
-                move.source.registry, f"has no image {move.source}",
-                "push it, or take the workload that names it out of the move",
-            )  # fmt: skip
+        wanted = _wanted(move, copier)
         found = copier.digest(str(move.target))
         copied = found != wanted
         if copied:
@@ -129,7 +139,20 @@ def move_images(
                 raise ServiceFailed(
                     move.target.registry, f"{move.target} has the digest {found} after the copy, not {wanted}"
                 )
-        named = ImageName(move.target.registry, move.target.repository, move.target.tag, wanted)
-        moved.append(ImageMoved(move.original, str(named), wanted, copied))
+        moved.append(ImageMoved(move.original, _named(move, wanted), wanted, copied))
         on_progress(move.original, done, len(moves))
     return tuple(moved)
+
+
+def _wanted(move: ImageMove, copier: ImageCopier) -> str:
+    wanted = copier.digest(str(move.source))
+    if wanted is None:
+        raise ServiceFailed(
+            move.source.registry, f"has no image {move.source}",
+            "push it, or take the workload that names it out of the move",
+        )  # fmt: skip
+    return wanted
+
+
+def _named(move: ImageMove, digest: str) -> str:
+    return str(ImageName(move.target.registry, move.target.repository, move.target.tag, digest))

@@ -168,7 +168,6 @@ def apply_objects(
     plan: ObjectPlan,
     target: Kube,
     *,
-    dry_run: bool = False,
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Applied:
     """Apply in order. A Service that leads somewhere already keeps it: the changeover says where to, not we.
@@ -180,13 +179,38 @@ def apply_objects(
     unchanged: list[str] = []
     for done, one in enumerate(plan.objects, 1):
         subject = subject_of(one)
-        try:
-            alters = not _leads_already(target, one) and target.apply(one, dry_run=dry_run)
-        except (ServiceFailed, Denied) as error:
-            raise type(error)(error.part, f"{subject}: {error.what}", error.remedy) from error
-        (changed if alters else unchanged).append(subject)
+        (changed if _apply(target, one) else unchanged).append(subject)
         on_progress(subject, done, len(plan.objects))
     return Applied(tuple(changed), tuple(unchanged))
+
+
+def object_changes(plan: ObjectPlan, target: Kube) -> tuple[str, ...]:
+    """What `apply_objects` would do, `create ...` or `change ...` for each object that is not so already.
+
+    The target's API server is asked to try each and to store none. What lies in a namespace that is not there
+    yet it cannot try: that is taken as to be created. Raises as `apply_objects` does.
+    """
+    changes = []
+    absent: set[str] = set()
+    for one in plan.objects:
+        metadata = one["metadata"]
+        namespace, name = metadata.get("namespace"), metadata["name"]
+        there = namespace not in absent and target.get(
+            one["apiVersion"], one["kind"], name, namespace=namespace
+        )
+        if one["kind"] == "Namespace" and not there:
+            absent.add(name)
+        if namespace in absent or _apply(target, one, dry_run=True):
+            changes.append(f"{'change' if there else 'create'} {subject_of(one)}")
+    return tuple(changes)
+
+
+def _apply(target: Kube, one: Object, *, dry_run: bool = False) -> bool:
+    """Whether the object was, or would be, altered. Raises ServiceFailed or Denied, naming it."""
+    try:
+        return not _leads_already(target, one) and target.apply(one, dry_run=dry_run)
+    except (ServiceFailed, Denied) as error:
+        raise type(error)(error.part, f"{subject_of(one)}: {error.what}", error.remedy) from error
 
 
 def _leads_already(target: Kube, one: Object) -> bool:

@@ -73,6 +73,19 @@ def position(sql: Sql) -> str:
     return str(variable(sql, "gtid_current_pos") or "")
 
 
+def follows(sql: Sql, origin: Origin) -> bool:
+    """Whether the server follows `origin` and is started. Raises ServiceFailed where an error stopped it."""
+    found = following(sql)
+    if not found or (found.host, found.port) != (origin.host, origin.port):
+        return False
+    if found.trouble and not found.applies:
+        raise ServiceFailed(
+            sql.name, f"replication has stopped: {found.trouble}",
+            "find what differs; `STOP SLAVE; RESET SLAVE ALL` and run `move` again to copy anew",
+        )  # fmt: skip
+    return found.started
+
+
 def follow(sql: Sql, origin: Origin, *, from_position: str | None = None) -> bool:
     """Make the server follow `origin`, and start it; whether anything had to change.
 
@@ -80,15 +93,10 @@ def follow(sql: Sql, origin: Origin, *, from_position: str | None = None) -> boo
     the copy has set. The certificate of the origin is verified against the server's own `ssl_ca` file.
     Raises ServiceFailed where replication stopped with an error.
     """
+    if follows(sql, origin):
+        return False
     found = following(sql)
     if found and (found.host, found.port) == (origin.host, origin.port):
-        if found.trouble and not found.applies:
-            raise ServiceFailed(
-                sql.name, f"replication has stopped: {found.trouble}",
-                "find what differs; `STOP SLAVE; RESET SLAVE ALL` and run `move` again to copy anew",
-            )  # fmt: skip
-        if found.started:
-            return False
         sql.execute("START SLAVE")
         return True
     ca_file = variable(sql, "ssl_ca")

@@ -97,7 +97,11 @@ class Span(Section):
 
 
 class Cutover(Section):
-    """What the cutover came to. None: not measured, which is never the same as 0."""
+    """What the cutover came to. None: not measured, which is never the same as 0.
+
+    `revert_s` counts from the decision to go back; `trouble_to_source_s` from the customers' first sign of
+    trouble (their log) until all traffic was back (the ledger) and no request failed any more.
+    """
 
     requests: int | None = None
     failed: int | None = None
@@ -106,6 +110,7 @@ class Cutover(Section):
     orders_doubled: int | None = None
     write_freeze_s: float | None = None
     revert_s: float | None = None
+    trouble_to_source_s: float | None = None
     started_at: AwareDatetime | None = None
     steps: tuple[Step, ...] = ()
     timeline: tuple[Second, ...] = ()

@@ -25,6 +25,18 @@ def digest_to_sign() -> str:
     return str(decisions[-1].body["digest"])
 
 
+@task(name="show way", cache_policy=NO_CACHE)
+def show_way(draft: Draft, digest: str, *, at_prompt: bool, patience_s: float) -> None:
+    """Who would be asked how to approve which digest; nobody is, and nothing is recorded."""
+    standing = current().site.approval
+    if standing is not None:
+        draft.would(f"record the approval of {digest} by {standing.approver}, standing in the site file")
+    elif at_prompt:
+        draft.would(f"ask at the prompt for name, reason, and the first {SHOWN_DIGITS} digits of {digest}")
+    else:
+        draft.would(f"wait up to {patience_s / 3600:g} h for an approval of {digest} in the Prefect UI")
+
+
 @task(name="take standing approval", cache_policy=NO_CACHE)
 def take_standing_approval(draft: Draft, digest: str) -> None:
     """The approval that the site file gives beforehand, for the evidence at hand."""
@@ -37,7 +49,7 @@ def take_standing_approval(draft: Draft, digest: str) -> None:
 @task(name="ask at the prompt", cache_policy=NO_CACHE)
 def ask_at_the_prompt(draft: Draft, digest: str) -> None:
     """Ask the person at the terminal for name, reason, and the first digits of the digest."""
-    current().progress.step("waiting for your approval")
+    current().progress.pause()
     # Asked on stderr: stdout may be promised to one JSON document.
     sys.stderr.write(f"\nThe gate says go. Its evidence has the digest\n  {digest}\nread `report`, then:\n")
     approver = _typed("your name: ")

@@ -47,7 +47,7 @@ def judge_target(draft: Draft, *, dry_run: bool = False) -> None:
     place.progress.say(f"captured peak {peak:.0f} requests/s; {required:.0f}/s must be held")
     if dry_run:
         most = rules.most_factor * peak
-        place.progress.say(f"would load {site.target.edge.url}, from {peak:.0f} to at most {most:.0f}/s")
+        draft.would(f"load {site.target.edge.url}, from {peak:.0f} to at most {most:.0f}/s")
         return
     limits = limits_of(site)
     url = site.target.edge.url

@@ -183,7 +183,10 @@ def switch_dns(draft: Draft) -> None:
 
 @task(name="revert", cache_policy=NO_CACHE)
 def revert(draft: Draft) -> None:
-    """All traffic back to the source, at once, whatever has been done so far."""
+    """All traffic back to the source, at once, whatever has been done so far.
+
+    The figure `revert_s` counts from here: how long it took to notice is the customers' to say.
+    """
     place = current()
     site, start = place.site, time.monotonic()
     place.progress.step("taking all traffic back to the source")

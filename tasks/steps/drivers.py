@@ -168,6 +168,12 @@ class Drivers:
         created, opened = bucket.create(), bucket.let_anyone_read()
         return created or opened
 
+    def target_bucket_stands(self) -> tuple[bool, bool]:
+        """Whether the target's bucket is there, and whether whoever reaches it may read; changes nothing."""
+        bucket = self._bucket("target", self._site.target.bucket)
+        there = bucket.exists()
+        return there, there and bucket.anyone_may_read()
+
     def _bucket(self, side: str, bucket: Bucket) -> S3Bucket:
         return self._once(
             f"{side} bucket",

@@ -63,7 +63,10 @@ def judge_residency(draft: Draft) -> None:
 
 @task(name="decide", cache_policy=NO_CACHE)
 def decide(draft: Draft) -> None:
-    """Everything that was found, the waivers and today's date become go or no-go, in the ledger."""
+    """Everything that was found, the waivers and today's date become go or no-go, in the ledger.
+
+    A dry run says what the decision would be; the one that may be approved stays the last.
+    """
     place = current()
     earlier = {name: read_result(place.state, name) for name in JUDGED_BEFORE}
     before = [finding for result in earlier.values() if result is not None for finding in result.findings]
@@ -80,7 +83,10 @@ def decide(draft: Draft) -> None:
         "findings": len(decision.findings),
         "waivers": [waiver.model_dump(mode="json") for waiver in decision.applied],
     }
-    place.ledger.append("decision", "gate", dict(draft.figures["decision"]))
+    if draft.dry_run:
+        draft.would(f"record the decision {'go' if decision.go else 'no go'}, digest {decision.digest}")
+    else:
+        place.ledger.append("decision", "gate", dict(draft.figures["decision"]))
 
 
 def residency_context(place: Workplace, phase: Phase) -> Residency:

@@ -12,10 +12,9 @@ from inventory.models.site import Site
 from inventory.models.verdict import Verdict
 from tasks.checks.context import Workload
 from tasks.checks.evidence import observed
-from tasks.checks.registry import judge
 from tasks.checks.workload import wl_policy
 from tasks.drivers.registry import Skopeo
-from tasks.move.bucket import move_bucket
+from tasks.move.bucket import BucketMoved, move_bucket
 from tasks.move.compare import compare
 from tasks.move.database import Login, Moving, move_database
 from tasks.move.endpoints import Address
@@ -26,7 +25,7 @@ from tasks.operations.mariadb import CA_FILE
 from tasks.steps.changing import origin_of
 from tasks.steps.drivers import read_secret
 from tasks.steps.hosts import bring_about
-from tasks.steps.services import ServicePhase, by_host, data_services, edge_service
+from tasks.steps.services import ServicePhase, by_host, data_node, data_services, edge_service
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import Workplace, current
 
@@ -40,7 +39,7 @@ def judge_policies(draft: Draft) -> None:
     place = current()
     enforces = of_site(place.site).enforces_policies
     context = Workload(place.site, place.drivers.source_kube(), place.clock, enforces)
-    for finding in judge([wl_policy.CHECK], context):
+    for finding in wl_policy.CHECK.run(context):  # a cluster that does not answer is an outside failure
         draft.require(finding)
 
 
@@ -58,9 +57,8 @@ def copy_images(draft: Draft) -> None:
     site = place.site
     found = read_objects(place.drivers.source_kube(), site.workload.namespaces)
     moves = plan_images(images_used(found), site.source.registry.address, site.target.registry.address)
-    authorities = {side.address: side.ca_file for side in (site.source.registry, site.target.registry)}
     with (
-        Skopeo(authorities) as copier,
+        open_copier(site) as copier,
         place.ledger.effect("move/images", {"images": [str(move.source) for move in moves]}) as effect,
     ):
         moved = move_images(moves, copier, on_progress=place.progress.step)
@@ -85,6 +83,11 @@ def copy_images(draft: Draft) -> None:
             )
         ]
     )
+
+
+def open_copier(site: Site) -> Skopeo:
+    """What copies between the two registries, each trusted by the CA that the site file names."""
+    return Skopeo({side.address: side.ca_file for side in (site.source.registry, site.target.registry)})
 
 
 @task(name="copy database", cache_policy=NO_CACHE)
@@ -129,7 +132,7 @@ def copy_database(draft: Draft) -> None:
 
 @task(name="copy bucket", cache_policy=NO_CACHE)
 def copy_bucket(draft: Draft) -> None:
-    """Every object of the bucket: count, bytes, and a hash of each content read back from both sides."""
+    """Every object of the bucket: count, bytes, and each content and metadata read back from both sides."""
     place = current()
     source, target = place.drivers.source_bucket(), place.drivers.target_bucket()
     with place.ledger.effect("move/bucket", {"from": source.name, "to": target.name}) as effect:
@@ -142,6 +145,7 @@ def copy_bucket(draft: Draft) -> None:
         "bytes": moved.bytes,
         "copied": moved.copied,
         "copied_bytes": moved.copied_bytes,
+        "unkept": [str(each) for each in moved.unkept],
         "digest": moved.digest,
     }
     draft.add(
@@ -156,8 +160,41 @@ def copy_bucket(draft: Draft) -> None:
                 evidence=(observed(place.clock, "keys, bytes and SHA-256 of both sides", moved.digest),),
                 remedy="remove what does not belong there" if moved.extra else "",
                 severity=Severity.CRITICAL,
-            )
+            ),
+            _metadata_kept(place, target.name, moved),
         ]
+    )
+
+
+def _metadata_kept(place: Workplace, target: str, moved: BucketMoved) -> Finding:
+    """Whether the target has the metadata that it was given; folder markers, which nobody loads, warn."""
+    lost = moved.unkept
+    verdict = (
+        Verdict.PASS
+        if not lost
+        else Verdict.WARN
+        if all(each.folder_marker for each in lost)
+        else Verdict.FAIL
+    )
+    return Finding(
+        code="MOV-METADATA",
+        subject=target,
+        verdict=verdict,
+        observed=f"{len(lost)} objects lack metadata of the source: {'; '.join(map(str, lost[:5]))}"
+        if lost
+        else f"{moved.compared} objects with the source's headers, x-amz-meta-* and tags",
+        expected="the headers, x-amz-meta-* and tags that each object has at the source",
+        evidence=(
+            observed(
+                place.clock,
+                "GetObject and GetObjectTagging of both sides",
+                "\n".join(map(str, lost)) or moved.digest,
+            ),
+        ),
+        remedy="the target's store does not keep these: leave them out at the source, or waive it"
+        if lost
+        else "",
+        severity=Severity.CRITICAL,
     )
 
 
@@ -167,7 +204,7 @@ def copy_objects(draft: Draft) -> None:
     place = current()
     site, target = place.site, place.drivers.target_kube()
     found = read_objects(place.drivers.source_kube(), site.workload.namespaces)
-    plan = plan_objects(found, _mapped(site, draft))
+    plan = plan_objects(found, mapped(site, draft))
     with place.ledger.effect("move/objects", {"objects": len(plan.objects)}) as effect:
         applied = apply_objects(plan, target, on_progress=place.progress.step)
         effect.outcome = {"changed": list(applied.changed), "dropped": len(plan.dropped)}
@@ -206,10 +243,12 @@ def copy_objects(draft: Draft) -> None:
 
 
 @task(name="open edge", cache_policy=NO_CACHE)
-def open_edge(draft: Draft) -> None:
+def open_edge(draft: Draft, *, dry_run: bool) -> None:
     """haproxy on the edge node, in front of the workloads; then wait until it sees them up."""
     place = current()
-    _raise(draft, edge_service(place.site), dry_run=False)
+    _raise(draft, edge_service(place.site), dry_run=dry_run)
+    if dry_run:
+        return
     edge = place.drivers.target_edge()
     deadline = time.monotonic() + ANSWERS_WITHIN_S
     while True:
@@ -236,16 +275,20 @@ def open_edge(draft: Draft) -> None:
 
 
 @task(name="lower ttl", cache_policy=NO_CACHE)
-def lower_ttl(draft: Draft) -> None:
+def lower_ttl(draft: Draft, *, dry_run: bool) -> None:
     """Lower the record's TTL ahead, so that the old one has run out by the time of the cutover."""
     place = current()
     dns, zone = place.site.dns, place.drivers.dns()
     addresses, ttl_s = zone.address(dns.name)
-    if ttl_s > dns.cutover_ttl_s:
+    if ttl_s <= dns.cutover_ttl_s:
+        return
+    draft.changes += 1
+    if dry_run:
+        draft.would(f"lower the TTL of {dns.name} from {ttl_s} to {dns.cutover_ttl_s} s")
+    else:
         body = {"part": dns.name, "ttl_s": dns.cutover_ttl_s, "was_s": ttl_s}
         with place.ledger.effect("dns/lower_ttl", body):
             zone.set_address(dns.name, addresses, dns.cutover_ttl_s)
-        draft.changes += 1
         draft.figures["ttl"] = {"was_s": ttl_s, "lowered_at": place.clock.now().isoformat()}
 
 
@@ -261,12 +304,11 @@ def _raise(draft: Draft, phase: ServicePhase, *, dry_run: bool) -> None:
 
 def _moving(place: Workplace) -> Moving:
     source, target = place.site.source.database, place.site.target.database
-    node = data_services(place.site)[0].node
     return Moving(
         source=place.drivers.source_database(),
         target=place.drivers.target_database(),
         database=target.name,
-        node=place.drivers.host(node.name),
+        node=place.drivers.host(data_node(place.site).name),
         origin=origin_of(source),
         dump=Login(
             source.host, source.port, source.admin_user, read_secret(source.admin_password_file), CA_FILE
@@ -277,8 +319,8 @@ def _moving(place: Workplace) -> Moving:
     )
 
 
-def _mapped(site: Site, draft: Draft) -> Mapped:
-    """What is different at the target, from the site file alone."""
+def mapped(site: Site, draft: Draft) -> Mapped:
+    """What is different at the target: from the site file, and the images' names there from the draft."""
     read, primary = site.target.database, site.source.database
     return Mapped(
         images=dict(draft.figures["images"]["names"]),

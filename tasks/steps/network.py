@@ -20,9 +20,10 @@ from tasks.facts.gather import Facts
 from tasks.networks import drain, leftovers, node_plan, probe_image, proxy_account
 from tasks.networks.contract import PodNetwork
 from tasks.networks.data_plane_bench import Side, measure, mode_of
-from tasks.networks.probe import Probes, probing
+from tasks.networks.probe import Probes
 from tasks.networks.registry import of_site
 from tasks.operations.images_archive import Image
+from tasks.steps.cluster_effects import ensure_proxy_account, probing
 from tasks.steps.hosts import ask_all, bring_about
 from tasks.steps.network_change import node_by_node
 from tasks.steps.stage import Draft
@@ -55,7 +56,7 @@ def raise_network(draft: Draft, *, dry_run: bool, beside_source: bool = True) ->
     kube = place.drivers.target_kube()
     source = place.drivers.source_kube() if beside_source else None
     proxy_account.refuse_hidden_clients(site, kube, source)
-    account = proxy_account.ensure(kube, place.clock, dry_run=dry_run)
+    account = ensure_proxy_account(kube, dry_run=dry_run)
     draft.changes += len(account.changed)
     image = probe_image.probe_image(site.target.cluster.programs)
     asked = {node.name: node_plan.questions(network, node) for node in site.target.nodes}
@@ -148,7 +149,7 @@ def prove_every_path(draft: Draft, *, beside_source: bool = True) -> None:
         done += 1
         place.progress.step(check.title, done, len(checks))
 
-    with probing(kube, place.clock, [node.name for node in site.target.nodes], reference) as probes:
+    with probing(kube, [node.name for node in site.target.nodes], reference) as probes:
         enforces = of_site(site).enforces_policies
         context = DataPlane(
             site, place.drivers.hosts(), kube, probes.pods, place.clock, probes.nodes, enforces
@@ -161,7 +162,7 @@ def prove_every_path(draft: Draft, *, beside_source: bool = True) -> None:
 def _measured_beside_source(place: Workplace, ours: Probes, reference: str) -> dict[str, dict[str, float]]:
     source, target = place.drivers.source_kube(), place.drivers.target_kube()
     names = [str(node["metadata"]["name"]) for node in source.list("v1", "Node")]
-    with probing(source, place.clock, names, reference) as theirs:
+    with probing(source, names, reference) as theirs:
         sides = (
             Side(mode_of(source, theirs), source, theirs),
             Side(mode_of(target, ours), target, ours),

@@ -13,7 +13,7 @@ from tasks.checks.evidence import observed
 from tasks.drivers.ports import Kube
 from tasks.networks import drain
 from tasks.networks.change_load import Lost, loaded
-from tasks.networks.probe import probing
+from tasks.steps.cluster_effects import probing
 from tasks.steps.stage import Draft
 from tasks.steps.workplace import current
 
@@ -35,16 +35,20 @@ def node_by_node(
     started = time.monotonic()
     draft.figures[FIGURE] = {"nodes": done}
     with (
-        probing(kube, place.clock, every, reference) as probes,
+        probing(kube, every, reference) as probes,
         loaded(kube, place.clock, list(probes.nodes.values()), reference) as load,
     ):
         for number, node in enumerate(nodes):
             begun = time.monotonic()
             place.progress.step(f"emptying {node.name}", number, len(nodes))
-            with drain.emptied(kube, place.clock, node.name) as evicted:
+            with (
+                place.ledger.effect(f"kube/{kube.name}/empty/{node.name}", {"node": node.name}) as effect,
+                drain.emptied(kube, place.clock, node.name) as evicted,
+            ):
                 place.progress.step(f"changing {node.name}", number, len(nodes))
                 change(node)
                 renewed = drain.renew_daemons(kube, place.clock, node.name)
+                effect.outcome = {"evicted": evicted, "renewed": renewed}
             figures = {"node": node.name, "evicted": evicted, "renewed": renewed}
             done.append(figures | {"seconds": round(time.monotonic() - begun, 2)})
     lost = load.lost

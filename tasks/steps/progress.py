@@ -20,6 +20,9 @@ class Progress(Protocol):
     def step(self, text: str, done: int = 0, total: int = 0) -> None:
         """What goes on now; `total` 0 means that the end is not known."""
 
+    def pause(self) -> None:
+        """Draw nothing until the next call: a person is about to type."""
+
     def say(self, text: str) -> None:
         """A line that stays."""
 
@@ -40,6 +43,9 @@ class Logged:
     def step(self, text: str, done: int = 0, total: int = 0) -> None:
         """See `Progress`."""
         log.info("%s%s", text, f" ({done}/{total})" if total else "")
+
+    def pause(self) -> None:
+        """See `Progress`; log lines are not drawn."""
 
     def say(self, text: str) -> None:
         """See `Progress`."""

@@ -17,7 +17,7 @@ from tasks.gates.latency_campaign import judged_campaign
 from tasks.gates.pilot import judge_pilot
 from tasks.gates.rounds_file import Reading, Round
 from tasks.replay.glance import Glance
-from tasks.replay.rounds import SIDES, Campaign, campaign_of
+from tasks.replay.rounds import ATTEMPTS, SIDES, WARM_UP, Campaign, campaign_of
 from tasks.replay.target_url import Endpoint
 from tasks.steps.answers import compare_answers
 from tasks.steps.load_progress import tell
@@ -75,6 +75,38 @@ def _read_around(campaign: Campaign, machines: Mapping[str, Sequence[Machine]]) 
         return next(side for side in SIDES if campaign.endpoints[side] == endpoint)
 
     campaign.runner = reading(campaign.runner, machines, side_of)
+
+
+@task(name="show load", cache_policy=NO_CACHE)
+def show_load(draft: Draft) -> None:
+    """What the rounds would send to which side; nothing is sent.
+
+    Raises BadInput for the capture, HostUnreachable for a name without an address.
+    """
+    place = current()
+    site, rules = place.site, place.site.replay
+    source, target = site.source.edge.url, site.target.edge.url
+    campaign = campaign_of(
+        rules, {"source": source, "target": target}, place.state / "replay", allow=_named_hosts(site)
+    )
+    rate, warm_up = f"at {campaign.rate_rps:g} requests/s", min(WARM_UP, campaign.requests)
+    if rules.pilot_rounds:
+        draft.would(f"send {warm_up} requests {rate} to {source} twice, as the pilot's warm-up")
+        draft.would(
+            f"send {campaign.requests} requests {rate} to {source} twice in each of {rules.pilot_rounds} "
+            "pilot rounds; how much these differ says how many rounds follow"
+        )
+    draft.would(f"send {warm_up} requests {rate} to {source}, then to {target}, as a warm-up")
+    draft.would(
+        f"send {campaign.requests} requests {rate} to {source} and to {target} in each of at most "
+        f"{campaign.planned} rounds, {campaign.planned * 2 * campaign.requests / campaign.rate_rps / 60:.1f} "
+        "minutes in all, until the gate can decide; "
+        f"a run that is not valid is tried up to {ATTEMPTS} times"
+    )
+    if rules.answers.requests:
+        draft.would(
+            f"ask the {rules.answers.requests} most frequent requests of {source} twice and of {target} once"
+        )
 
 
 def _piloted(draft: Draft, source: str, machines: Mapping[str, Sequence[Machine]]) -> int:

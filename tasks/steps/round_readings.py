@@ -24,13 +24,13 @@ from tasks.facts.probe import NAMESPACE, PROGRAM
 from tasks.facts.usage import Counted, Usage
 from tasks.gates.disturbance import void_reasons
 from tasks.gates.rounds_file import MachineReading
-from tasks.networks.probe import on_every_node
 from tasks.networks.probe_image import probe_image
 from tasks.replay.glance import Progress
 from tasks.replay.plan import Plan
 from tasks.replay.rounds import Runner
 from tasks.replay.run import Options, RunResult
 from tasks.replay.target_url import Endpoint
+from tasks.steps.cluster_effects import probing_nodes
 from tasks.steps.workplace import Workplace
 
 READ_WITHIN_S = 10.0
@@ -79,7 +79,7 @@ def _of_source(place: Workplace, stack: ExitStack) -> list[Machine]:
         if not names:
             raise OutsideError(kube.name, "the cluster names no node")
         image = probe_image(site.target.cluster.programs)
-        standing = on_every_node(kube, place.clock, names, image.reference, within_s=PODS_WITHIN_S)
+        standing = probing_nodes(kube, names, image.reference, within_s=PODS_WITHIN_S)
         pods = stack.enter_context(standing)
     except (OutsideError, BadInput) as error:
         return [Machine("source nodes", "source", partial(_fail, str(error)))]

@@ -39,7 +39,7 @@ def data_services(site: Site) -> tuple[ServicePhase, ...]:
 
     Raises BadInput where no node has the role `data`, or a file cannot be read.
     """
-    node = _only(site, Role.DATA)
+    node = data_node(site)
     phases: list[ServicePhase] = []
     database, images, bucket = site.target.database, site.target.registry, site.target.bucket
     if database.certificate_file:
@@ -52,6 +52,11 @@ def data_services(site: Site) -> tuple[ServicePhase, ...]:
     if bucket.certificate_file:
         phases += _objects(site, node, bucket)
     return tuple(phases)
+
+
+def data_node(site: Site) -> Node:
+    """The node with the target's database, images and media. Raises BadInput where there is not just one."""
+    return _only(site, Role.DATA)
 
 
 def edge_service(site: Site) -> ServicePhase:

@@ -77,6 +77,11 @@ class Draft:
         if not last.verdict.lets_go_on and not last.waived_by:
             raise Halt(last.code)
 
+    def would(self, what: str) -> None:
+        """Show, in a dry run, one thing that a real run would do; the figure `would` keeps them in order."""
+        self.figures.setdefault("would", []).append(what)
+        current().progress.say(f"would {what}")
+
     def concluded(self) -> Verdict:
         """The worst of what counts; a stage that judged nothing passes by having been done."""
         counted = [f.verdict for f in self.findings if not f.waived_by]

@@ -19,13 +19,14 @@ from tasks.checks.controlplane.skew import from_objects
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.local_program import kubernetes_version
 from tasks.facts import control_plane
-from tasks.networks import node_plan, proxy_account
+from tasks.networks import node_plan
 from tasks.networks.probe_image import probe_image
 from tasks.networks.registry import of_site
 from tasks.operations import upgrade
 from tasks.operations.apply import apply, undo
 from tasks.operations.node import PHASES, Phase, preflight_questions, silenced
 from tasks.operations.preparation import Preparation
+from tasks.steps.cluster_effects import ensure_proxy_account
 from tasks.steps.etcd import save
 from tasks.steps.hosts import bring_about, reach
 from tasks.steps.preparation import keep_kubeconfig, open_preparation
@@ -157,9 +158,8 @@ def _run_phase(draft: Draft, preparation: Preparation, node: Node, phase: Phase)
 
 def _network(draft: Draft, site: Site, node: Node) -> None:
     """kube-proxy and the pod network run with the new programs."""
-    place = current()
     network = of_site(site)
-    token = proxy_account.ensure(place.drivers.target_kube(), place.clock).token
+    token = ensure_proxy_account(current().drivers.target_kube()).token
     image = probe_image(site.target.cluster.programs)
     bring_about(
         draft,

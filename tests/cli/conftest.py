@@ -56,6 +56,7 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         finalize,
         gate,
         move,
+        move_plan,
         network,
         plan,
         prepare,
@@ -74,7 +75,7 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(running, "server", server)
     rooms = (approve, cluster, cutover, etcd, finalize, gate, move, network, plan, prepare, replay, rollback)
-    rooms = (*rooms, capacity, exchanges, survey, upgrade)
+    rooms = (*rooms, capacity, exchanges, move_plan, survey, upgrade)
     for module in rooms:
         for name, value in list(vars(module).items()):
             if isinstance(value, Task):

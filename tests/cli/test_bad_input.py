@@ -20,6 +20,7 @@ from tests.cli.conftest import Command, untouched
 from tests.drivers import sshd as servers
 from tests.drivers.sshd import Sshd
 from tests.inventory.sites import WHOLE, changed, folder_with, whole
+from tests.survey.test_aws_driver import answering
 
 CAPTURES = WHOLE.parents[1] / "captures"
 ON_A_SITE = [
@@ -197,7 +198,7 @@ class Refusing(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _refuse  # noqa: N815 - the library's names
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _refuse  # noqa: N815 - the library's names
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Silent."""
@@ -224,21 +225,64 @@ def poor_kubeconfig() -> Iterator[tuple[str, list[str]]]:
     server.server_close()
 
 
+@pytest.fixture
+def poor_site(tmp_path: Path, poor_kubeconfig: tuple[str, list[str]]) -> Iterator[Path]:
+    """A site whose kubeconfigs give no rights in either cluster; its AWS account refuses as well."""
+    denied = "<Response><Errors><Error><Code>UnauthorizedOperation</Code></Error></Errors></Response>"
+    with answering(403, denied) as (aws_url, _):
+        text = WHOLE.read_text()
+        for old, new in (
+            ("  kubeconfig: secret\n", "  kubeconfig: source.kubeconfig\n"),
+            ("    home_region: us-east-1\n", f"    home_region: us-east-1\n    endpoint_url: {aws_url}\n"),
+        ):
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        file = folder_with(tmp_path / "site", text)
+        (file.parent / "secret").write_text("[default]\naws_access_key_id = a\naws_secret_access_key = b\n")
+        (file.parent / "state").mkdir()
+        for name in ("state/oslo.kubeconfig", "source.kubeconfig"):
+            (file.parent / name).write_text(poor_kubeconfig[0])
+            (file.parent / name).chmod(0o600)
+        yield file
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("name", ["network", "move"])
 def test_a_kubeconfig_without_rights_ends_with_3(
-    command: Command, no_server: list[Path], tmp_path: Path, poor_kubeconfig: tuple[str, list[str]]
+    command: Command,
+    no_server: list[Path],
+    poor_site: Path,
+    poor_kubeconfig: tuple[str, list[str]],
+    name: str,
+    dry_run: bool,
 ) -> None:
-    file = whole(tmp_path / "site")
-    kubeconfig = file.parent / "state" / "oslo.kubeconfig"
-    kubeconfig.parent.mkdir()
-    for path in (kubeconfig, file.parent / "secret"):  # the target's, and the source's
-        path.write_text(poor_kubeconfig[0])
-    said = command("network", file, "--json")
+    said = command(name, poor_site, "--json", *(["--dry-run"] if dry_run else []))
     assert said.code == 3, said.err
     assert said.out == ""
     assert re.search(r"^safe-harbor: (oslo|source): ", said.err, re.MULTILINE)
     assert "forbidden" in said.err.lower()
-    assert traces(file) == ["intent stage/network", "outcome stage/network"]
-    assert poor_kubeconfig[1], "it was asked"
+    assert traces(poor_site) == ([] if dry_run else [f"intent stage/{name}", f"outcome stage/{name}"])
+    assert_only_reads(poor_kubeconfig[1])
+
+
+def test_a_survey_with_a_kubeconfig_without_rights_is_no_pass(
+    command: Command, no_server: list[Path], poor_site: Path, poor_kubeconfig: tuple[str, list[str]]
+) -> None:
+    said = command("survey", poor_site, "--json")
+    assert said.code == 1, said.err
+    result = json.loads(said.out)
+    assert result["verdict"] not in ("pass", "warn")
+    assert not result["figures"]["complete"]
+    survey = json.loads((poor_site.parent / "state" / "survey.json").read_text())
+    clusters = {row["region"]: row["status"] for row in survey["coverage"] if row["service"] == "kubernetes"}
+    assert clusters == {"source": "denied", "oslo": "denied"}
+    assert "forbidden" in said.err.lower()
+    assert_only_reads(poor_kubeconfig[1])
+
+
+def assert_only_reads(asked: list[str]) -> None:
+    assert asked, "it was asked"
+    assert {each.partition(" ")[0] for each in asked} == {"GET"}
 
 
 def test_a_broken_ledger_stops_every_command_with_4(

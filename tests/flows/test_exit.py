@@ -15,6 +15,7 @@ from inventory.errors import BadInput
 from inventory.models.stage import StageResult
 from inventory.models.verdict import Verdict
 from tasks.drivers.errors import ServiceFailed
+from tasks.ledger.entry import Kind
 from tasks.steps import finalize
 from tasks.steps.finalize import FINAL
 from tasks.steps.stage import Draft, StageRefused, result_path, stage
@@ -109,6 +110,31 @@ def test_the_whole_exit_in_its_order(run: Exit, heard: Heard, world: World, open
         assert [each for each in intents if each.startswith("stage/")] == [f"stage/{name}" for name in ORDER]
         assert place.ledger.entries("milestone", FINAL)
         assert place.ledger.open_intents() == []
+
+
+WAIVER = """waivers:
+  - check: TST-01
+    subject: oslo-1
+    reason: the tests of the exit
+    approver: Kari Nordmann
+    expires: 2099-01-31
+"""
+
+
+def test_an_exit_leaves_entries_of_every_kind(
+    run: Exit, said: Said, site_file: Path, opening: Opening
+) -> None:
+    site_file.write_text(site_file.read_text() + WAIVER)
+    said["network"] = "fail"
+    assert run()[-1].verdict is Verdict.PASS
+    with opening() as place:
+        entries = place.ledger.entries()
+    assert {entry.kind for entry in entries} == set(Kind)
+    assert [entry.subject for entry in entries if entry.kind is Kind.WAIVER] == ["TST-01/oslo-1"]
+    assert [entry.subject for entry in entries if entry.kind is Kind.APPROVAL] == ["cutover"]
+    answered = [entry.body["intent"] for entry in entries if entry.kind is Kind.OUTCOME]
+    intents = [entry.index for entry in entries if entry.kind is Kind.INTENT]
+    assert sorted(answered) == intents, "each intent has one outcome"
 
 
 @pytest.mark.parametrize("name", ["survey", "network", "gate"])

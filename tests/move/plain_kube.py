@@ -17,10 +17,10 @@ class PlainKube:
         self.stored: dict[Key, dict[str, Any]] = {}
         self.applied: list[Key] = []
         for one in objects:
-            self.stored[self._key(one)] = copy.deepcopy(dict(one))
+            self.stored[self.key(one)] = copy.deepcopy(dict(one))
 
     @staticmethod
-    def _key(one: Json) -> Key:
+    def key(one: Json) -> Key:
         metadata = one["metadata"]
         return one["apiVersion"], one["kind"], metadata.get("namespace", ""), metadata["name"]
 
@@ -45,7 +45,7 @@ class PlainKube:
         return copy.deepcopy(self.stored.get((api_version, kind, namespace or "", name)))
 
     def apply(self, manifest: Json, *, dry_run: bool = False) -> bool:
-        key = self._key(manifest)
+        key = self.key(manifest)
         changed = self.stored.get(key) != manifest
         if changed and not dry_run:
             self.stored[key] = copy.deepcopy(dict(manifest))

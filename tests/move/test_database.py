@@ -14,7 +14,7 @@ from inventory.models.secret import Secret
 from tasks.drivers.errors import CommandFailed, ServiceFailed
 from tasks.move import replica
 from tasks.move.compare import compare, quick_counts
-from tasks.move.database import Login, Moving, move_database, option_file
+from tasks.move.database import Login, Moving, move_database, option_file, plan_database
 from tasks.move.replica import Origin
 from tests.drivers.real_mariadb import (
     ADMIN_PASSWORD,
@@ -97,11 +97,19 @@ class Writer:
 
 def test_a_database_moves_while_it_is_written_to(pair: Pair) -> None:
     moving, clock = pair.moving(), WallClock()
+    assert planned(moving) == (
+        f"copy the database shop from {moving.source.name}",
+        "let the target's database take no writes",
+        f"let the target's database follow 127.0.0.1:{pair.source.port}",
+    )
+    assert plan_database(moving.source, None, "shop", moving.origin) == planned(moving)
+    assert replica.following(moving.target) is None
     with Writer(pair.source) as writer:
         time.sleep(0.2)
         moved = move_database(moving, clock)
         assert moved.copied
         assert moved.changes == 3
+        assert planned(moving) == ()
         assert replica.read_only(moving.target)
         seen: list[tuple[str, int, int]] = []
         first = compare(moving.source, moving.target, "shop", clock, on_table=lambda *what: seen.append(what))
@@ -115,6 +123,23 @@ def test_a_database_moves_while_it_is_written_to(pair: Pair) -> None:
     assert replica.reaches(moving.target, replica.position(moving.source), 10)
     assert quick_counts(moving.source, "shop") == quick_counts(moving.target, "shop")
     assert compare(moving.source, moving.target, "shop", clock).source["orders"].rows == 200 + writer.placed
+
+
+def planned(moving: Moving) -> tuple[str, ...]:
+    return plan_database(moving.source, moving.target, moving.database, moving.origin)
+
+
+def test_a_plan_names_only_what_the_next_run_changes(pair: Pair) -> None:
+    moving, clock = pair.moving(), WallClock()
+    move_database(moving, clock)
+    moving.target.execute("STOP SLAVE")
+    moving.target.execute("SET GLOBAL read_only = OFF")
+    assert planned(moving) == (
+        "let the target's database take no writes",
+        f"let the target's database follow 127.0.0.1:{pair.source.port}",
+    )
+    assert move_database(moving, clock).changes == 2
+    assert planned(moving) == ()
 
 
 def test_differences_are_named_by_table(pair: Pair) -> None:
@@ -141,6 +166,8 @@ def test_a_target_with_writes_of_its_own_is_not_overwritten(pair: Pair) -> None:
     pair.target.sql().execute("CREATE DATABASE shop")
     with pytest.raises(ServiceFailed, match="writes of its own"):
         move_database(pair.moving(), WallClock())
+    with pytest.raises(ServiceFailed, match="writes of its own"):
+        planned(pair.moving())
 
 
 def test_a_copy_that_fails_is_an_error_and_can_be_repeated(pair: Pair) -> None:

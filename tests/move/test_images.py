@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.drivers.errors import ServiceFailed
-from tasks.move.images import ImageName, images_used, move_images, plan_images
+from tasks.move.images import ImageName, compare_images, images_used, move_images, plan_images
 
 DIGEST = "sha256:" + "ab" * 32
 OTHER = "sha256:" + "cd" * 32
@@ -90,9 +90,15 @@ class Registries:
 def test_a_copy_is_asked_for_by_digest_and_named_by_digest() -> None:
     registries = Registries()
     moves = plan_images(["ecr.example/shop:1"], "ecr.example", "oslo.example")
+    for there in (True, False):
+        (compared,) = compare_images(moves, registries, registry_there=there)
+        assert compared.copied
+    assert registries.copied == []
     (moved,) = move_images(moves, registries)
+    assert moved == compared
     assert registries.copied == [(f"ecr.example/shop@{DIGEST}", "oslo.example/shop:1")]
     assert moved.new_name == f"oslo.example/shop:1@{DIGEST}"
+    assert not compare_images(moves, registries)[0].copied
     assert not move_images(moves, registries)[0].copied
 
 

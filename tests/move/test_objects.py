@@ -14,10 +14,12 @@ from tasks.move.objects import (
     apply_objects,
     mentions,
     missing_replicas,
+    object_changes,
     plan_objects,
     read_objects,
     wait_available,
 )
+from tasks.move.strip import subject_of
 from tests.move.local import WallClock
 from tests.move.plain_kube import PlainKube
 from tests.move.test_strip import made, recorded
@@ -67,15 +69,41 @@ def test_a_secret_is_carried_over_and_never_shown() -> None:
 
 def test_a_second_run_changes_nothing_and_the_changeover_is_kept() -> None:
     plan, target = plan_objects(recorded(), MAPPED), PlainKube("oslo")
-    dry = apply_objects(plan, target, dry_run=True)
-    assert len(dry.changed) == len(plan.objects)
+    would = object_changes(plan, target)
+    assert {each.partition(" ")[0] for each in would} == {"create"}
     assert target.stored == {}
     first = apply_objects(plan, target)
     assert (len(first.changed), first.unchanged) == (len(plan.objects), ())
+    assert [each.partition(" ")[2] for each in would] == list(first.changed)
+    assert object_changes(plan, target) == ()
     assert apply_objects(plan, target).changed == ()
     point(target, "shop", "db-primary", OSLO)
     assert apply_objects(plan, target).changed == ()
     assert addresses(slices(target, "shop", "db-primary")) == {"10.60.0.11:3306"}
+
+
+def test_a_plan_tells_what_is_changed_from_what_is_created() -> None:
+    plan, target = plan_objects(recorded(), MAPPED), PlainKube("oslo")
+    apply_objects(plan, target)
+    (namespace, *_, workload) = plan.objects
+    target.stored[PlainKube.key(workload)]["metadata"]["labels"] = {"edited": "by hand"}
+    assert object_changes(plan, target) == (f"change {subject_of(workload)}",)
+    assert apply_objects(plan, target).changed == (subject_of(workload),)
+    assert namespace["kind"] == "Namespace"
+
+
+def test_what_lies_in_a_namespace_that_is_not_there_is_not_tried() -> None:
+    class Strict(PlainKube):
+        """As an API server: nothing can be tried in a namespace that is not there."""
+
+        def apply(self, manifest: Json, *, dry_run: bool = False) -> bool:
+            namespace = manifest["metadata"].get("namespace")
+            if namespace and self.get("v1", "Namespace", namespace) is None:
+                raise ServiceFailed(self.name, f"namespaces {namespace!r} not found")
+            return super().apply(manifest, dry_run=dry_run)
+
+    plan = plan_objects(recorded(), MAPPED)
+    assert len(object_changes(plan, Strict("oslo"))) == len(plan.objects)
 
 
 def test_an_image_that_was_not_moved_is_an_error() -> None:

@@ -20,6 +20,7 @@ from inventory.models.cluster import Node
 from inventory.models.command import Command
 from inventory.models.secret import Secret
 from inventory.models.ssh import Ssh
+from inventory.models.stored_object import ObjectMetadata, StoredObject
 from rehearsal import netns, nodes, teardown
 from rehearsal.plan import Machine, Plan
 from rehearsal.state import State
@@ -155,7 +156,7 @@ def test_services_come_up_and_a_second_run_changes_nothing(bare: Bare) -> None:
     media = S3Bucket("media", credentials, endpoint_url=f"https://{bare.address}:9000", ca_file=bare.ca.file)
     assert media.create()
     assert media.let_anyone_read()
-    media.write("x.jpg", b"x", content_type="image/jpeg")
+    media.write("x.jpg", StoredObject(b"x", ObjectMetadata({"Content-Type": "image/jpeg"})))
     trust = ssl.create_default_context(cafile=str(bare.ca.file))
     with urllib.request.urlopen(f"https://{bare.address}:9000/media/x.jpg", context=trust) as answer:
         assert answer.read() == b"x"

@@ -12,7 +12,7 @@ from prefect.tasks import Task
 
 from inventory.models.finding import Finding
 from inventory.models.stage import StageResult
-from tasks.steps import approve, cutover, finalize, rollback, workplace
+from tasks.steps import approve, cutover, finalize, move, move_plan, replay, rollback, workplace
 from tasks.steps.workplace import Workplace, opened
 from tests.inventory.sites import WHOLE, folder_with
 from tests.steps.fakes import World
@@ -34,6 +34,9 @@ class Heard:
         """Not looked at."""
 
     def step(self, text: str, done: int = 0, total: int = 0) -> None:
+        """Not looked at."""
+
+    def pause(self) -> None:
         """Not looked at."""
 
     def say(self, text: str) -> None:
@@ -81,7 +84,7 @@ def place(opening: Opening) -> Iterator[Workplace]:
 @pytest.fixture
 def plain_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Flows' bodies (`flow.fn`) then run with no server: each task is the function that it wraps."""
-    for module in (approve, cutover, finalize, rollback):
+    for module in (approve, cutover, finalize, move, move_plan, replay, rollback):
         for name, value in list(vars(module).items()):
             if isinstance(value, Task):
                 monkeypatch.setattr(module, name, value.fn)

@@ -17,6 +17,7 @@ from inventory.models.site import Site
 from tasks.drivers.errors import HostUnreachable
 from tasks.drivers.ports import Output
 from tasks.move.endpoints import Address, addresses, slice_manifest, slices
+from tests.move.memory_bucket import MemoryBucket
 from tests.move.plain_kube import PlainKube
 
 SOURCE_DB, TARGET_DB = "198.18.0.11:3306", "10.60.0.11:3306"
@@ -48,6 +49,8 @@ class World:
         self.source_edge = FakeEdge(self, SOURCE_EDGE, share=0)
         self.target_edge = FakeEdge(self, TARGET_EDGE, share=100)
         self.zone = FakeZone(self)
+        self.source_bucket = MemoryBucket("s3://fjordshop-media", {"a.jpg": b"a"})
+        self.target_bucket, self.target_bucket_made = MemoryBucket("s3://media", {}), False
         at_source = slice_manifest("shop", "db-primary", Address.of(SOURCE_DB), "db-primary-1")
         self.kube = RecordingKube(self, "oslo", SERVICE, at_source)
         self.source_kube = RecordingKube(self, "source")
@@ -178,7 +181,8 @@ class FakeSql:
         if "PROCESSLIST" in statement:
             return [{"n": 1}]
         if "information_schema.TABLES" in statement:
-            return [{"name": "orders", "estimate": 0, "counter": None}]
+            figures = {"estimate": 0, "row_estimate": len(self.orders), "size_bytes": 0, "counter": None}
+            return [{"name": "orders", **figures}]
         if "COUNT(*)" in statement:
             return [{"which": 0, "n": len(self.orders)}]
         raise AssertionError(f"the fake does not know {statement!r}")
@@ -268,16 +272,17 @@ class FakeEdge:
 class FakeZone:
     world: World
     addresses: tuple[str, ...] = (SOURCE_EDGE,)
+    ttl_s: int = 2
 
     def address(self, name: str) -> tuple[tuple[str, ...], int]:
-        return self.addresses, 2
+        return self.addresses, self.ttl_s
 
     def name_servers(self) -> tuple[str, ...]:
         return ("ns1.fjordshop.example",)
 
     def set_address(self, name: str, addresses: Sequence[str], ttl_s: int) -> None:
         self.world.call(f"dns {' '.join(addresses)}")
-        self.addresses = tuple(addresses)
+        self.addresses, self.ttl_s = tuple(addresses), ttl_s
 
 
 class RecordingKube(PlainKube):
@@ -390,3 +395,19 @@ class FakeDrivers:
 
     def dns(self) -> Any:
         return self.world.zone
+
+    def source_bucket(self) -> Any:
+        return self.world.source_bucket
+
+    def target_bucket(self) -> Any:
+        return self.world.target_bucket
+
+    def target_bucket_stands(self) -> tuple[bool, bool]:
+        return self.world.target_bucket_made, self.world.target_bucket_made
+
+    def create_target_bucket(self) -> bool:
+        if self.world.target_bucket_made:
+            return False
+        self.world.call("bucket media create")
+        self.world.target_bucket_made = True
+        return True

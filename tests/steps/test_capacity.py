@@ -135,7 +135,7 @@ def test_a_dry_run_loads_nothing(tmp_path: Path) -> None:
         "captured peak 40 requests/s; 60/s must be held",
         "would load http://127.0.0.1:9, from 40 to at most 160/s",
     ]
-    assert (draft.findings, draft.figures) == ([], {})
+    assert (draft.findings, list(draft.figures)) == ([], ["would"])
 
 
 @pytest.mark.slow

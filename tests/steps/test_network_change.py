@@ -34,11 +34,29 @@ def kube(monkeypatch: pytest.MonkeyPatch) -> Playing:
     for node in NODES:
         made.put({"kind": "Node", "metadata": {"name": node.name}, "spec": {}})
         made.put(a_pod(f"web-{node.name}", node.name))
-    place = SimpleNamespace(site=SITE, clock=StillClock(), progress=Heard())
+    place = SimpleNamespace(site=SITE, clock=StillClock(), progress=Heard(), ledger=Trail(made))
     monkeypatch.setattr(step, "current", lambda: place)
     monkeypatch.setattr(stage, "current", lambda: place)
     monkeypatch.setattr(step, "probing", probing)
     return made
+
+
+class Trail:
+    """A ledger's effects, and which nodes took no pods as each entry was written."""
+
+    def __init__(self, kube: Playing) -> None:
+        self.kube = kube
+        self.seen: list[tuple[str, list[str]]] = []
+
+    @contextmanager
+    def effect(self, subject: str, body: Any) -> Iterator[Any]:
+        made = SimpleNamespace(outcome={})
+        self._write(f"intent {subject}")
+        yield made
+        self._write(f"outcome {subject} {made.outcome}")
+
+    def _write(self, what: str) -> None:
+        self.seen.append((what, [node.name for node in NODES if drain.is_marked(self.kube, node.name)]))
 
 
 @contextmanager
@@ -73,6 +91,11 @@ def test_one_node_after_the_other_is_empty_when_it_changes(
     draft = Draft()
     node_by_node(draft, kube, NODES, "probe:1", change)
     assert seen == [("oslo-2", ["oslo-2"], {"web-oslo-3"}), ("oslo-3", ["oslo-3"], set())]
+    assert step.current().ledger.seen == [
+        (f"{what} kube/oslo/empty/{node}{came}", [])
+        for node in ("oslo-2", "oslo-3")
+        for what, came in (("intent", ""), ("outcome", " {'evicted': 1, 'renewed': 0}"))
+    ]
     figures = draft.figures["network_change"]
     assert [(each["node"], each["evicted"]) for each in figures["nodes"]] == [("oslo-2", 1), ("oslo-3", 1)]
     assert figures["load"]["requests"] == 500
