@@ -29,8 +29,8 @@ from tasks.drivers.errors import OutsideError, Unasked
 from tasks.drivers.ports import Host, Kube
 from tasks.gates.decision import decide
 from tasks.networks.host_asked import HostAsked, node_probes
-from tasks.networks.recognise import ENFORCING, fabric_of
-from tasks.steps.examined import Observed, Patient, open_hosts, open_kube, patients
+from tasks.networks.recognise import ENFORCING, daemons_of, fabric_of
+from tasks.steps.examined import Observed, Patient, on_their_interfaces, open_hosts, open_kube, patients
 
 AT_ONCE = 16
 CHECKS_AT_ONCE = 4  # each is a channel of the one connection to a host, and sshd takes ten
@@ -134,7 +134,7 @@ def _look(patient: Patient, told: Told) -> tuple[list[Finding], list[LeftOut]]:
             try:
                 return observe(check, context)
             except Unasked as error:
-                leave(check.code, f"{error.what}; network runs it")
+                leave(check.code, f"{error.what}; network runs it" if patient.ours else error.what)
                 return []
 
         for each in (each for each in rounds if each[0].alone):
@@ -162,7 +162,18 @@ def _rounds(
         yield from ((check, Admission(subject, hosts, clock)) for check in in_group("admission"))
     if hosts and kube is not None:
         asked = HostAsked(kube, hosts)
-        plane = DataPlane(subject, hosts, asked, {}, clock, node_probes(hosts), enforces)
+        plane = DataPlane(
+            subject,
+            hosts,
+            asked,
+            {},
+            clock,
+            node_probes(hosts),
+            enforces,
+            ours=patient.ours,
+            daemons={} if patient.ours else daemons_of(kube),
+            without_probes=True,
+        )
         yield from ((check, plane) for check in in_group("dataplane"))
     if hosts and kube is not None and subject.target.having(Role.CONTROL_PLANE):
         itself = ControlPlane(subject, hosts, kube, clock)
@@ -172,7 +183,9 @@ def _rounds(
 
 def _observed(patient: Patient, hosts: Mapping[str, Host], kube: Kube | None) -> Observed | None:
     """What the checks judge by; None where neither a file nor an API says it. Raises as `fabric_of`."""
-    fabric = patient.fabric or (fabric_of(kube) if kube is not None else None)
+    fabric = patient.fabric
+    if kube is not None and not patient.ours:
+        fabric = fabric_of(kube, patient.fabric)
     if fabric is None:
         return None
     workload = patient.workload
@@ -181,6 +194,8 @@ def _observed(patient: Patient, hosts: Mapping[str, Host], kube: Kube | None) ->
         ours = tuple(name for name in names if not name.startswith("kube-"))
         workload = Workload(namespaces=ours)
     nodes = tuple(node for node in patient.nodes if node.name in hosts)
+    if not patient.ours:
+        nodes = on_their_interfaces(nodes, hosts)
     return Observed(patient.profile, patient.profiles, Side(nodes=nodes, cluster=fabric), workload)
 
 

@@ -11,6 +11,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.flannel_only import backend, on_flannel
 from tasks.checks.dataplane.observing import Line, read
+from tasks.checks.dataplane.remedies import FLANNELD, restart
 from tasks.checks.registry import Check
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Host
@@ -62,7 +63,9 @@ def run(context: DataPlane) -> list[Finding]:
                 problems += _overlay(peer, subnet, device, table, near, far)
         what = "; ".join(problems) or f"{len(peers)} peers, each with its one way"
         told = cluster.network.kind == "bgp"
-        remedy = f"ssh {node.name} " + ("birdc show protocols all" if told else "systemctl restart flanneld")
+        remedy = (
+            f"ssh {node.name} birdc show protocols all" if told else restart(context, node.name, FLANNELD)
+        )
         verdict = Verdict.FAIL if problems else Verdict.PASS
         return LINE.says(verdict, node.name, what, evidence, remedy)
 

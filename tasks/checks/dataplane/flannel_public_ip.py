@@ -17,6 +17,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, read
+from tasks.checks.dataplane.remedies import FLANNELD, restart
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check, Layer
 from tasks.drivers.errors import ServiceFailed
@@ -37,13 +38,13 @@ def run(context: DataPlane) -> list[Finding]:
         mine = by_node.get(node.name)
         if mine is None:
             what = "flannel has no registration of this node"
-            remedy = f"ssh {node.name} systemctl restart flanneld"
+            remedy = restart(context, node.name, FLANNELD)
             return LINE.says(Verdict.FAIL, node.name, what, evidence, remedy)
         same = [name for name, address in by_node.items() if address == mine and name != node.name]
         what = f"{mine}" + (f", which {' and '.join(same)} has, too" if same else "")
         remedy = (
-            f"flanneld on {node.name} must run with --iface and --public-ip {node.address}; then systemctl "
-            "restart flanneld"
+            f"flanneld on {node.name} must run with --iface and --public-ip {node.address}; then "
+            f"{restart(context, node.name, FLANNELD)}"
         )
         return LINE.judged(taken[mine] == 1, node.name, what, evidence, remedy)
 

@@ -10,6 +10,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, read
+from tasks.checks.dataplane.remedies import FLANNELD, in_our_file, log, restart
 from tasks.checks.registry import Check
 from tasks.drivers.errors import OutsideError
 from tasks.facts.flannel import SUBNET_FILE, SubnetEnv, ask_subnet
@@ -50,7 +51,7 @@ def _judge(
     env, evidence = value
     if env is None:
         what = f"{SUBNET_FILE} is missing: flanneld has no subnet"
-        return LINE.says(Verdict.FAIL, name, what, evidence, f"ssh {name} journalctl -u flanneld -n 50")
+        return LINE.says(Verdict.FAIL, name, what, evidence, log(context, name, FLANNELD))
     subnet = env.subnet.network
     wrong = []
     if env.network != cluster.pod_cidr:
@@ -62,7 +63,8 @@ def _judge(
     if not env.masquerades:
         wrong.append("flanneld runs without --ip-masq")
     what = "; ".join(wrong) or f"{subnet} of {env.network}, MTU {env.mtu}"
-    remedy = f"ssh {name} systemctl restart flanneld, after the configuration in etcd is right"
+    kept = in_our_file(context, "etcd", "net-conf.json of its ConfigMap")
+    remedy = f"{restart(context, name, FLANNELD)}, after the configuration in {kept} is right"
     return LINE.judged(not wrong, name, what, evidence, remedy)
 
 

@@ -7,6 +7,7 @@ from inventory.models.finding import Evidence, Finding
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, ask, node_probe_of
+from tasks.checks.dataplane.remedies import PROXY, log
 from tasks.checks.registry import Check
 from tasks.drivers.ports import Host
 from tasks.facts.kube_proxy import METRICS, RESTORE_FAILURES, restore_failures
@@ -34,7 +35,7 @@ def run(context: DataPlane) -> list[Finding]:
         context.clock.sleep(WATCH_S)
         second, again = count(node)
         what = f"{first} failed since kube-proxy started, {second - first} of them in the last {WATCH_S:g} s"
-        remedy = f"ssh {host.name} journalctl -u kube-proxy | grep -i -A5 -e iptables-restore -e nftables"
+        remedy = f"{log(context, host.name, PROXY)} | grep -i -A5 -e iptables-restore -e nftables"
         verdict = Verdict.FAIL if second > first else Verdict.WARN
         return LINE.says(verdict, node.name, what, (evidence, again), remedy)
 
