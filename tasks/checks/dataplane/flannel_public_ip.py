@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from ipaddress import IPv4Interface
 
 from inventory.models.cluster import Node, Role
 from inventory.models.finding import Evidence, Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.counting import got, on_all
 from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, read
 from tasks.checks.dataplane.remedies import FLANNELD, restart
@@ -69,13 +69,10 @@ def _registered(context: DataPlane) -> tuple[Mapping[str, str], Evidence]:
         raise ServiceFailed("flannel", "no control-plane node can be asked who is registered")
     etcd = etcd_access(",".join(f"https://{node.address}:2379" for node in planes))
     leases, evidence = read(context, reachable[0], ask_leases(etcd))
-    subnets: dict[str, IPv4Interface] = {}
-    for node in context.site.target.nodes:
-        if node.name not in context.hosts:
-            continue
-        env, _ = read(context, context.hosts[node.name], ask_subnet())
-        if env is not None:
-            subnets[node.name] = env.subnet
+    there = [node for node in context.site.target.nodes if node.name in context.hosts]
+    told = on_all(there, lambda node: read(context, context.hosts[node.name], ask_subnet())[0])
+    envs = {name: got(value) for name, value in told.items()}
+    subnets = {name: env.subnet for name, env in envs.items() if env is not None}
     return {
         name: leases[str(subnet.network)] for name, subnet in subnets.items() if str(subnet.network) in leases
     }, evidence

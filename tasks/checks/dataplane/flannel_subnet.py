@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 from inventory.models.finding import Evidence, Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.counting import on_all
 from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, read
 from tasks.checks.dataplane.remedies import FLANNELD, in_our_file, log, restart
@@ -22,13 +23,8 @@ LINE = Line(
 
 def run(context: DataPlane) -> list[Finding]:
     """One finding a node; a subnet that two nodes have is a failure of both."""
-    seen: dict[str, tuple[SubnetEnv | None, Evidence] | OutsideError] = {}
-    for node in context.site.target.nodes:
-        if node.name in context.hosts:
-            try:
-                seen[node.name] = read(context, context.hosts[node.name], ask_subnet())
-            except OutsideError as error:
-                seen[node.name] = error
+    there = [node for node in context.site.target.nodes if node.name in context.hosts]
+    seen = on_all(there, lambda node: read(context, context.hosts[node.name], ask_subnet()))
     taken = Counter(_subnet(value) for value in seen.values())
     return [_judge(context, node.name, seen.get(node.name), taken) for node in context.site.target.nodes]
 
