@@ -31,9 +31,10 @@ _PLURALS = {
     "discovery.k8s.io/v1": {"EndpointSlice": "endpointslices"},
     "networking.k8s.io/v1": {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses"},
     "policy/v1": {"PodDisruptionBudget": "poddisruptionbudgets"},
+    "storage.k8s.io/v1": {"StorageClass": "storageclasses"},
     "batch/v1": {"CronJob": "cronjobs", "Job": "jobs"},
 }
-_WHOLE_CLUSTER = {"Node", "Namespace"}
+_WHOLE_CLUSTER = {"Node", "Namespace", "StorageClass"}
 _PATH = re.compile(
     r"^/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+/[^/]+))"
     r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?$"
@@ -127,8 +128,10 @@ def _said_by(node: str, page: str) -> str | None:
     number = int(re.sub(r"\D", "", node) or 0)
     tasks = round(200 * 1.07**number)  # no two within 3 %, which would be a sign of one kernel
     usage = {"node": {"rlimit": {"curproc": tasks}}}
+    conntrack = {"Conntrack": {"MaxPerCore": 32768, "Min": 131072}}
     return {
         "proxyMode": "iptables",
+        "configz": json.dumps({"kubeproxy.config.k8s.io": conntrack}),
         "stats/summary": json.dumps(usage),
         "metrics/cadvisor": 'container_processes{container="",id="/"} 120 1\n',
     }.get(page)

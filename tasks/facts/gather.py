@@ -46,8 +46,18 @@ class Facts:
             raise FactUnreadable(
                 self.host,
                 f"{asked.subject} cannot be understood: {printable(str(error), 200)}",
-                f"run it on the host and look: {printable(str(asked.command), 200)}",
+                _look(asked),
             ) from None
+
+
+def _look(asked: Asked[Any]) -> str:
+    """What a person does about it; of a program that is a page long nobody wants to read the text."""
+    shown = " ".join(str(asked.command).split())
+    return (
+        f"run it on the host and look: {printable(shown)}"
+        if len(shown) <= 100
+        else (f"look at it on the host by hand: {asked.subject}")
+    )
 
 
 def marker_of(asked: Sequence[Asked[Any]]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from inventory.models.command import Command
-from tasks.drivers.errors import Unasked
+from tasks.drivers.errors import Unasked, Unprobed
 from tasks.drivers.ports import Host, Kube, Output
 from tasks.facts.probe import PORT
 
@@ -113,7 +113,7 @@ class HostAsked:
             return _get(host, words[0], timeout_s)
         if host is not None and verb == "tcp" and any(_is_dialled(word) for word in words):
             return _dial(host, words, timeout_s)
-        raise Unasked(pod, f"`{verb}` is asked by probe pods only", "network starts them and removes them")
+        raise Unprobed(pod, f"`{verb}` is asked by probe pods only", "network starts them and removes them")
 
 
 def _is_dialled(word: str) -> bool:

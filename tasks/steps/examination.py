@@ -25,7 +25,7 @@ from tasks.checks.context import Admission, Cluster, ControlPlane, DataPlane
 from tasks.checks.context import Workload as Workloads
 from tasks.checks.registry import Check, in_group, observe
 from tasks.drivers.clock import SystemClock
-from tasks.drivers.errors import OutsideError, Unasked
+from tasks.drivers.errors import OutsideError, Unasked, Unprobed
 from tasks.drivers.kube_once import KubeOnce
 from tasks.drivers.ports import Host, Kube
 from tasks.facts.together import Together
@@ -36,6 +36,11 @@ from tasks.steps.examined import Observed, Patient, on_their_interfaces, open_ho
 
 AT_ONCE = 16
 CHECKS_AT_ONCE = 32  # what they ask of a host at once goes to it together
+HOST_ALONE = "the kernel's settings (sysctl), its tables, steal and noisy neighbours"
+UNPROBED = {
+    True: "it needs probe pods; network runs it",
+    False: "it needs probe pods, and this only looks",
+}
 SEEN_ALREADY = {"DP-STEAL": "ADM-STEAL watches the same, and longer"}
 KNOWS_OURS = ("CLU-API", "CLU-ETCD")  # they look where `prepare` puts the endpoint and etcd
 _LOGIN_S = 20.0
@@ -115,7 +120,10 @@ def _look(patient: Patient, told: Told) -> tuple[list[Finding], list[LeftOut]]:
         kube = KubeOnce(kube) if kube is not None else None
         findings += broken
         if not patient.nodes:
-            leave("admission, dataplane", "no node is declared with SSH")
+            leave(
+                "admission, dataplane",
+                f"no node is declared with SSH, and the API does not show {HOST_ALONE}",
+            )
         if patient.written_later:
             leave("cluster, dataplane", "there is no kubeconfig yet: prepare writes it")
         elif patient.kubeconfig is None:
@@ -137,10 +145,13 @@ def _look(patient: Patient, told: Told) -> tuple[list[Finding], list[LeftOut]]:
                 leave(check.code, SEEN_ALREADY[check.code])
                 return []
             if check.writes:
-                leave(check.code, f"it writes {check.writes}; prepare runs it")
+                leave(check.code, f"it writes {check.writes}{'; prepare runs it' if patient.ours else ''}")
                 return []
             try:
                 return observe(check, context)
+            except Unprobed:
+                leave(check.code, UNPROBED[patient.ours])
+                return []
             except Unasked as error:
                 leave(check.code, f"{error.what}; network runs it" if patient.ours else error.what)
                 return []

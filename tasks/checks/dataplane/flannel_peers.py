@@ -36,7 +36,8 @@ def run(context: DataPlane) -> list[Finding]:
 
     def judge(node: Node, host: Host) -> Finding:
         table, of_routes = read(context, host, routes.ask())
-        problems = [f"the subnet of {name} is not known" for name in unknown if name != node.name]
+        others = [name for name in unknown if name != node.name]
+        problems = [f"the subnet is not known of {', '.join(others)}"] if others else []
         peers = [
             peer for peer in context.site.target.nodes if peer.name in subnets and peer.name != node.name
         ]

@@ -50,7 +50,7 @@ def _own_services(context: DataPlane, asker: Mapping[str, Node]) -> list[Finding
 
     def judge(node: Node, _: Host) -> Finding:
         names = {f"{node.address}:{port}": name for port, name in ports.items()}
-        remedy = f"are these ports let through to {node.address}, and is KP-MODE of {node.name} well?"
+        remedy = "are the NodePorts let through to this node, and is its KP-MODE well?"
         return dialled(context, LINE, node, asker[node.name], names, remedy)
 
     return LINE.on_each(context, judge)

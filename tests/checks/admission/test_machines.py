@@ -181,7 +181,7 @@ NAMES = {"10.0.0.2": "b", "10.0.0.3": "c"}
         (
             {"10.0.0.2": Path(1500, True, False), "10.0.0.3": Path(1500, True, True)},
             Verdict.FAIL,
-            "b: 1500 bytes do not",
+            "1500 bytes do not pass to b",
         ),
         ({"10.0.0.2": Path(1500, False, False)}, Verdict.INCONCLUSIVE, "no answer to any ping from b"),
         (None, Verdict.NODATA, "the host has no ping"),
