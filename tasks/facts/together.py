@@ -20,8 +20,8 @@ from tasks.drivers.ports import Host, Output
 from tasks.facts import gather
 from tasks.facts.asked import FactUnreadable
 
-LINGER_S = 0.02  # in which others may join
-HOLD_S = 0.3  # a trip that takes longer waits for something: others no longer wait for it
+LINGER_S = 0.1  # in which others may join: a trip costs the host more than it costs them
+HOLD_S = 1.0  # a trip that takes longer waits for something: others no longer wait for it
 TRIPS_AT_ONCE = 4  # sshd takes ten sessions of a connection
 _MOST_BYTES = 60_000  # a command line's word holds 128 KiB, and quoting makes it longer
 _TIMEOUT_S = 30.0  # of all; where it is over, each is asked by itself with the time that it was given

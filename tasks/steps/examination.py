@@ -35,7 +35,7 @@ from tasks.networks.recognise import ENFORCING, daemons_of, fabric_of
 from tasks.steps.examined import Observed, Patient, on_their_interfaces, open_hosts, open_kube, patients
 
 AT_ONCE = 16
-CHECKS_AT_ONCE = 32  # what they ask of a host at once goes to it together
+CHECKS_AT_ONCE = 64  # what they ask of a host at once goes to it together
 HOST_ALONE = "the kernel's settings (sysctl), its tables, steal and noisy neighbours"
 UNPROBED = {
     True: "it needs probe pods; network runs it",
