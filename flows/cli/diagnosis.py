@@ -1,9 +1,14 @@
-"""A doctor's round for a person: a table of what is not well, what was not looked at, and the sum."""
+"""A doctor's round for a person: a table of what is not well, what was not looked at, and the sum.
+
+It is made for a terminal of 80 columns; `--json` has every finding by itself, with its evidence.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -15,10 +20,13 @@ from inventory.models.verdict import Verdict
 from inventory.printable import printable
 
 if TYPE_CHECKING:  # the drivers' libraries take a second to import
-    from tasks.steps.examination import Examination, Row
+    from tasks.steps.examination import Examination, LeftOut, Row
 
 _WORST_FIRST = list(reversed(Verdict))
 _CELL_CHARS = 600
+_NAMED_AT_MOST = 12
+_SEEN_AT_MOST = 3  # of one check with one fix; the others are named
+_PLACEHOLDER = "NODE"
 _PLAIN_COLUMNS = 200  # where the output is no terminal: wide enough that lines stay whole
 
 
@@ -28,10 +36,11 @@ def show(found: Examination, *, console: Console | None = None) -> None:
     if not console.is_terminal:
         console.width = _PLAIN_COLUMNS
     ill = sorted((row for row in found.rows if row.finding.verdict is not Verdict.PASS), key=_order)
+    sides = len({row.side for row in found.rows} | {each.side for each in found.left_out}) > 1
     if ill:
-        console.print(_table(ill))
-    for each in found.left_out:
-        console.print(Text(f"not looked at: {each.side} {each.what}: {each.why}", style="dim"))
+        console.print(_table(ill, with_side=sides))
+    if found.left_out:
+        console.print(_left_out(found.left_out, with_side=sides))
     counts = Counter(row.finding.verdict for row in found.rows)
     told = ", ".join(f"{counts[verdict]} {MARKS[verdict][0]}" for verdict in _WORST_FIRST if counts[verdict])
     codes = len({row.finding.code for row in found.rows})
@@ -59,35 +68,94 @@ def exit_code(found: Examination) -> Exit:
     return Exit.DONE if found.verdict.lets_go_on else Exit.NOT_A_PASS
 
 
-def _table(rows: list[Row]) -> Table:
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("check", no_wrap=True)
-    table.add_column("subject", overflow="fold", max_width=30)
-    table.add_column("seen", overflow="fold", ratio=1)
-    table.add_column("what to do", overflow="fold", ratio=1)
-    for group in _alike(rows):
-        finding = group[0].finding
-        word, style = MARKS[finding.verdict]
-        waived = f" [waived by {finding.waived_by}]" if finding.waived_by else ""
-        subjects = ", ".join(f"{row.side} {row.finding.subject}" for row in group)
-        # What a host says is text, whatever it would make a terminal do.
-        seen, remedy = printable(finding.observed, _CELL_CHARS), printable(finding.remedy, _CELL_CHARS)
-        cells = (subjects, seen + waived, remedy)
-        table.add_row(Text(word, style=style), finding.code, *map(Text, cells))
+def _table(rows: list[Row], *, with_side: bool) -> Table:
+    """A verdict and a code on the left; on the right, below each other, who, what was seen, and the fix.
+
+    What was seen and the fix may be long: beside each other on 80 columns neither could be read.
+    """
+    table = _grid()
+    for group in _with_one_fix(rows):
+        first = group[0].finding
+        word, style = MARKS[first.verdict]
+        told = Text()
+        alike = _saying_the_same(group)
+        for same in alike[:_SEEN_AT_MOST]:
+            side = f"{same[0].side}: " if with_side else ""
+            told.append(side + _names(same), "bold").append(f": {_said(same, 'observed')}\n")
+        rest = [row for same in alike[_SEEN_AT_MOST:] for row in same]
+        if rest:
+            told.append(f"{_names(rest)} the like", "bold").append("\n")
+        if first.waived_by:
+            told.append(f"[waived by {printable(first.waived_by)}]", "dim")
+        elif first.remedy:
+            told.append("fix: ", "cyan").append(_said(group, "remedy"))
+        told.rstrip()
+        table.add_row(Text(word, style=style), Text(printable(first.code)), told)
     return table
 
 
-def _alike(rows: list[Row]) -> list[list[Row]]:
-    """Rows that say the same of several subjects, together."""
+def _left_out(left: Sequence[LeftOut], *, with_side: bool) -> Table:
+    """What was not looked at, by the reason."""
+    whys: dict[tuple[str, str], list[str]] = {}
+    for each in left:
+        whys.setdefault((each.side if with_side else "", each.why), []).append(each.what)
+    table = _grid()
+    for (side, why), what in whys.items():
+        told = f"{side}{': ' if side else ''}{', '.join(sorted(what))}: {why}"
+        table.add_row(Text("-", style="dim"), Text("not looked at", style="dim"), Text(told, "dim"))
+    return table
+
+
+def _grid() -> Table:
+    table = Table(box=None, pad_edge=False, show_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", ratio=1)
+    return table
+
+
+def _said(group: list[Row], what: Literal["observed", "remedy"]) -> str:
+    """What is said of all of them, on one line: text, whatever it would make a terminal do."""
+    finding = group[0].finding
+    text: str = getattr(finding, what)
+    if len(group) > 1:
+        text = _without(finding.subject, text)
+    return " ".join(printable(text, _CELL_CHARS).split())
+
+
+def _names(rows: list[Row]) -> str:
+    """All of a few, and how many of many."""
+    subjects = [printable(row.finding.subject) for row in rows]
+    more = len(subjects) - _NAMED_AT_MOST
+    return ", ".join(subjects[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def _without(subject: str, text: str) -> str:
+    """The text with a placeholder for the subject's own name, so that what is said of many compares."""
+    return re.sub(rf"(?<![\w.-]){re.escape(subject)}(?![\w-]|\.\w)", _PLACEHOLDER, text)
+
+
+def _with_one_fix(rows: list[Row]) -> list[list[Row]]:
+    """Rows of one check and verdict that have the same fix but for their own names."""
     groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         f = row.finding
-        groups.setdefault((row.side, f.code, f.verdict, f.observed, f.remedy, f.waived_by), []).append(row)
+        fix = _without(f.subject, f.remedy)
+        groups.setdefault((row.side, f.code, f.verdict, fix, f.waived_by), []).append(row)
     return list(groups.values())
 
 
-def _order(row: Row) -> tuple[bool, int, str, str, str]:
+def _saying_the_same(rows: list[Row]) -> list[list[Row]]:
+    """Those of which the same was seen, together."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_without(row.finding.subject, row.finding.observed), []).append(row)
+    return list(groups.values())
+
+
+def _order(row: Row) -> tuple[bool, int, str, str, list[str | int]]:
     finding = row.finding
     waived = finding.waived_by is not None
-    return waived, _WORST_FIRST.index(finding.verdict), row.side, finding.code, finding.subject
+    # Words and numbers in turns, so that node-2 stands before node-10.
+    subject = [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", finding.subject)]
+    return waived, _WORST_FIRST.index(finding.verdict), row.side, finding.code, subject

@@ -6,7 +6,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Declared(BaseModel):
@@ -35,10 +35,16 @@ class Node(Declared):
 
 
 class ProxyMode(StrEnum):
-    """kube-proxy's modes that may be stood up; userspace is only ever recognised."""
+    """kube-proxy's modes. Those that are not in `STOOD_UP` are only ever recognised."""
 
     IPTABLES = "iptables"
     NFTABLES = "nftables"
+    IPVS = "ipvs"
+    USERSPACE = "userspace"
+    UNKNOWN = "unknown"  # nobody says it
+
+
+STOOD_UP = (ProxyMode.IPTABLES, ProxyMode.NFTABLES)
 
 
 class KubeProxy(Declared):
@@ -95,3 +101,10 @@ class Cluster(Fabric):
     version: str = Field(pattern=r"^1\.\d+\.\d+$")
     kubeconfig: Path  # written by `prepare`, 0600
     programs: Path  # the folder with kubeadm, kubelet, containerd, etcd, flanneld, ...
+
+    @field_validator("kube_proxy")
+    @classmethod
+    def _can_be_stood_up(cls, proxy: KubeProxy) -> KubeProxy:
+        if proxy.mode not in STOOD_UP:
+            raise ValueError(f"mode {proxy.mode} is only recognised; choose {' or '.join(STOOD_UP)}")
+        return proxy

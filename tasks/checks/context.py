@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from inventory.models.daemon_set import DaemonSet
 from inventory.models.observation import Observation
 from inventory.models.resource import Survey
 from inventory.models.site import Side, Site
@@ -73,6 +74,8 @@ class DataPlane:
     `probes` maps a node's name to the name of the probe pod on it (namespace `safe-harbor-probe`), and
     `node_probes` to that of the probe pod with hostNetwork, which asks as the node itself.
     `enforces_policies`: the pod network enforces NetworkPolicies; not until it is known to.
+    `ours`: it follows a site file, so `network` mends it. `daemons`: those that run as pods, by program.
+    `without_probes`: no pod may be started, so what can be seen otherwise is judged by that.
     """
 
     site: Subject
@@ -82,6 +85,9 @@ class DataPlane:
     clock: Clock
     node_probes: Mapping[str, str] = field(default_factory=dict)
     enforces_policies: bool = False
+    ours: bool = True
+    daemons: Mapping[str, DaemonSet] = field(default_factory=dict)
+    without_probes: bool = False
 
 
 @dataclass(frozen=True)

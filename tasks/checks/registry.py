@@ -15,6 +15,7 @@ from inventory.models.verdict import Verdict
 from tasks.drivers.errors import OutsideError, Unasked
 from tasks.registered import modules_with
 
+PROCESSORS, ROUND_TRIP = "processors", "round trip"
 log = logging.getLogger(__name__)
 
 
@@ -37,7 +38,8 @@ class Check:
     `group` names the context that `run` takes (see `tasks.checks.context`): `admission`, `cluster`,
     `controlplane`, `dataplane`, `workload` or `residency`; `preflight` and `settings` take the context of
     `admission`. `writes` says what it writes on its subject for as long as it runs, and is empty for one that
-    only reads. `alone`: it measures time, so nothing else is asked meanwhile.
+    only reads. `alone` names what it measures the time of, so that nothing else is asked meanwhile; checks
+    that name the same (`PROCESSORS`, `ROUND_TRIP`) go at once, and share what they ask.
     """
 
     code: str
@@ -46,7 +48,7 @@ class Check:
     severity: Severity
     run: Callable[[Any], Iterable[Finding]]
     writes: str = ""
-    alone: bool = False
+    alone: str = ""
     layer: Layer = Layer.STATE
 
 

@@ -41,6 +41,10 @@ class Unasked(OutsideError):
     """A question was not put: what it would be put to (a probe pod) is not there."""
 
 
+class Unprobed(Unasked):
+    """A question that only a probe pod can be put, and there is none."""
+
+
 class CommandFailed(OutsideError):
     """A command ended with a non-zero exit or ran out of time."""
 

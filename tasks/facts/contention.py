@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from inventory.models.command import Command, Shellable
 from tasks.facts.asked import Asked
+from tasks.facts.cpu import CpuWindow
 
 BURSTS = 120
 BURST_US = 2000
@@ -30,8 +31,10 @@ work() { local i; for ((i = 0; i < $1; i++)); do :; done; }
 readings() {
   printf 'at_us %s\\n' "${EPOCHREALTIME/./}"
   if [ -r /proc/pressure/cpu ]; then sed -n 's/^some .*total=/waiting_us /p' /proc/pressure/cpu; fi
-  read -r _ user nice system _ _ irq softirq _ < /proc/stat
+  read -r _ user nice system idle iowait irq softirq steal _ < /proc/stat
   printf 'ticks %s\\n' "$((user + nice + system + irq + softirq))"
+  printf 'all_ticks %s\\n' "$((user + nice + system + idle + iowait + irq + softirq + steal))"
+  printf 'stolen_ticks %s\\n' "$steal"
   for file; do
     [ -r "$file" ] || continue
     case $file in
@@ -63,6 +66,7 @@ class Contention:
     """Shares are 0..1 of all processors (`busy`, `own`) or of the time (`waiting`, kernel's PSI `some`).
 
     None is what the host does not show. `waits_ms` are sorted: what each burst took beyond the fastest.
+    `window` is what a hypervisor took of the same time.
     """
 
     seconds: float
@@ -71,6 +75,7 @@ class Contention:
     busy: float
     own: float | None
     waiting: float | None
+    window: CpuWindow
 
     @property
     def others(self) -> float | None:
@@ -97,7 +102,9 @@ def parse(output: str) -> Contention:
     bursts = sorted(value for (value,) in seen["burst_us"])
     elapsed_us = _between(seen["at_us"])
     cores = seen["processors"][0][0]
-    busy_ticks = _between(seen["ticks"])
+    busy_ticks, all_ticks, stolen_ticks = (
+        _between(seen[name]) for name in ("ticks", "all_ticks", "stolen_ticks")
+    )
     capacity_us = elapsed_us * cores
     if elapsed_us <= 0 or capacity_us <= 0:
         raise ValueError("no time passed between the readings")
@@ -107,6 +114,7 @@ def parse(output: str) -> Contention:
         waits_ms=tuple((value - bursts[0]) / 1000 for value in bursts),
         busy=min(1.0, busy_ticks / seen["ticks_a_second"][0][0] * 1e6 / capacity_us),
         own=_between(seen["own_us"]) / capacity_us if "own_us" in seen else None,
+        window=CpuWindow(all_ticks, stolen_ticks, all_ticks - stolen_ticks - busy_ticks),
         waiting=min(1.0, _between(seen["waiting_us"]) / elapsed_us) if "waiting_us" in seen else None,
     )
 

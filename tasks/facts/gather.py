@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from inventory.models.command import Script
+from inventory.models.command import Script, Shellable
 from inventory.printable import last_line, printable
 from tasks.drivers.ports import Host
 from tasks.facts.asked import Asked, FactUnreadable
@@ -46,8 +46,18 @@ class Facts:
             raise FactUnreadable(
                 self.host,
                 f"{asked.subject} cannot be understood: {printable(str(error), 200)}",
-                f"run it on the host and look: {printable(str(asked.command), 200)}",
+                _look(asked),
             ) from None
+
+
+def _look(asked: Asked[Any]) -> str:
+    """What a person does about it; of a program that is a page long nobody wants to read the text."""
+    shown = " ".join(str(asked.command).split())
+    return (
+        f"run it on the host and look: {printable(shown)}"
+        if len(shown) <= 100
+        else (f"look at it on the host by hand: {asked.subject}")
+    )
 
 
 def marker_of(asked: Sequence[Asked[Any]]) -> str:
@@ -61,27 +71,54 @@ def command(asked: Sequence[Asked[Any]]) -> Script:
     return Script.of(_PROGRAM, marker_of(asked), *(question.command.render() for question in asked))
 
 
+def questions_of(command: Shellable) -> tuple[str, tuple[str, ...]] | None:
+    """The marker and the rendered questions of a program that `command` made; None for any other."""
+    if not isinstance(command, Script) or command.program != _PROGRAM:
+        return None
+    marker, *questions = (str(word) for word in command.arguments)
+    return marker, tuple(questions)
+
+
+def answered(marker: str, answers: Sequence[tuple[str, int]]) -> str:
+    """What that program would have printed, for each question's stdout and exit code."""
+    return "".join(
+        f"\n{marker} begin {number}\n{stdout}\n{marker} end {number} {code}\n"
+        for number, (stdout, code) in enumerate(answers)
+    )
+
+
+def cut(host: str, subjects: Sequence[str], marker: str, output: str) -> list[tuple[str, int]]:
+    """Each question's answer and exit code, in order; `subjects` names what was asked.
+
+    Raises FactUnreadable where an answer is missing or cut short.
+    """
+    found = []
+    rest = output
+    for number, subject in enumerate(subjects):
+        _, begun, rest = rest.partition(f"\n{marker} begin {number}\n")
+        answer, ended, rest = rest.partition(f"\n{marker} end {number} ")
+        code, _, rest = rest.partition("\n")
+        if not begun or not ended or not code.isdecimal():
+            raise FactUnreadable(host, f"{subject}: the answer is cut short", "run it again")
+        rest = "\n" + rest
+        found.append((answer, int(code)))
+    return found
+
+
 def parse(host: str, asked: Sequence[Asked[Any]], output: str, errors: str = "") -> Facts:
     """Cut the output into its answers.
 
     Raises FactUnreadable where an answer is missing, cut short, or its command did not end with 0.
     """
-    marker = marker_of(asked)
     answers: dict[str, str] = {}
-    rest = output
-    for number, question in enumerate(asked):
-        _, begun, rest = rest.partition(f"\n{marker} begin {number}\n")
-        answer, ended, rest = rest.partition(f"\n{marker} end {number} ")
-        if not begun or not ended:
-            raise FactUnreadable(host, f"{question.subject}: the answer is cut short", "run it again")
-        code, _, rest = rest.partition("\n")
-        if code != "0":
+    found = cut(host, [question.subject for question in asked], marker_of(asked), output)
+    for question, (answer, code) in zip(asked, found, strict=True):
+        if code:
             raise FactUnreadable(
                 host,
                 f"{question.subject}: `{printable(str(question.command), 120)}` ended with {code}: "
                 f"{last_line(errors) or last_line(answer)}",
             )
-        rest = "\n" + rest
         answers[question.command.render()] = answer
     return Facts(host, answers)
 

@@ -23,7 +23,7 @@ class Vxlan:
 
 @dataclass(frozen=True)
 class Link:
-    """A link; `kind` is `vxlan`, `bridge`, `veth`, ... or empty for hardware."""
+    """A link; `kind` is `vxlan`, `bridge`, `veth`, ... or empty for hardware. `master` is its bridge."""
 
     name: str
     mtu: int
@@ -31,6 +31,7 @@ class Link:
     up: bool
     kind: str
     vxlan: Vxlan | None
+    master: str = ""
 
 
 def command() -> Shellable:
@@ -56,7 +57,13 @@ def parse(output: str) -> Mapping[str, Link]:
                 data.get("link", ""),
             )
         found[row["ifname"]] = Link(
-            row["ifname"], int(row["mtu"]), row.get("address", ""), "UP" in row["flags"], kind, vxlan
+            row["ifname"],
+            int(row["mtu"]),
+            row.get("address", ""),
+            "UP" in row["flags"],
+            kind,
+            vxlan,
+            row.get("master", ""),
         )
     return found
 

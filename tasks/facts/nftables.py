@@ -51,6 +51,16 @@ def parse(output: str) -> ProxyTable:
     return ProxyTable(True, {name: frozenset(ends) for name, ends in found.items()})
 
 
+def ask_tables() -> Asked[tuple[str, ...]]:
+    """The question which tables there are (`ip kube-proxy`); none where the host has no nft."""
+    program = "command -v nft > /dev/null || exit 0; exec nft list tables"
+    return Asked(
+        "nftables tables",
+        Script.of(program),
+        lambda output: tuple(line.removeprefix("table ") for line in output.splitlines()),
+    )
+
+
 def ask() -> Asked[ProxyTable]:
     """The question about the IPv4 table."""
     return Asked("nftables table of kube-proxy", Script.of(_PROGRAM), parse)

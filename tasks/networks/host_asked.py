@@ -7,34 +7,48 @@ Everything else is not asked at all.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from inventory.models.command import Command
-from tasks.drivers.errors import Unasked
+from tasks.drivers.errors import Unasked, Unprobed
 from tasks.drivers.ports import Host, Kube, Output
 from tasks.facts.probe import PORT
 
 _TIMEOUT_S = 2
+_REFUSED = re.compile(r"/dev/tcp/(?P<host>\S+)/(?P<port>\d+): (?P<why>.+)$")  # bash's own words
 # Only bash and timeout: a node need not have curl.
 _GET = """
 exec 3<> "/dev/tcp/$1/$2" || exit 7
 printf 'GET %s HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' "$3" "$1" >&3
 exec timeout "$4" cat <&3
 """
+# A process an address, bash's own: nothing is started, and what does not answer in time is ended.
 _DIAL = """
 wait_s=$1; shift
-for end do
-  {
-    before=${EPOCHREALTIME/./}
-    ok=no
-    said=$(timeout "$wait_s" bash -c 'exec 3<> "/dev/tcp/$1/$2"' bash "${end%:*}" "${end##*:}" 2>&1) && ok=yes
-    printf '%s\\t%s\\t%s\\t%s\\n' "$end" "$ok" "$((${EPOCHREALTIME/./} - before))" \
-      "$(printf %s "${said##*: }" | tr '\\t\\n' '  ')"
-  } &
+dial_all() {
+  trap 'kill $(jobs -p) 2> /dev/null; exit' TERM
+  for end do
+    {
+      before=${EPOCHREALTIME/./}
+      : 2>&1 3<> "/dev/tcp/${end%:*}/${end##*:}" &&
+        printf 'open\\t%s\\t%s\\n' "$end" "$((${EPOCHREALTIME/./} - before))"
+    } &
+  done
+  wait
+}
+exec 8< <(dial_all "$@")
+dialling=$!
+over=$((${EPOCHREALTIME/./} + wait_s * 1000000))
+while left=$((over - ${EPOCHREALTIME/./})); ((left > 0)); do
+  printf -v wait '%d.%06d' "$((left / 1000000))" "$((left % 1000000))"
+  IFS= read -rt "$wait" -u 8 line || break
+  printf '%s\\n' "$line"
 done
-wait
+kill "$dialling" 2> /dev/null
+exit 0
 """
 
 
@@ -97,9 +111,9 @@ class HostAsked:
         host, (_, verb, *words) = self._hosts.get(pod), argv
         if host is not None and verb == "get" and len(words) == 1:
             return _get(host, words[0], timeout_s)
-        if host is not None and verb == "tcp" and all(_is_dialled(word) for word in words):
+        if host is not None and verb == "tcp" and any(_is_dialled(word) for word in words):
             return _dial(host, words, timeout_s)
-        raise Unasked(pod, f"`{verb}` is asked by probe pods only", "network starts them and removes them")
+        raise Unprobed(pod, f"`{verb}` is asked by probe pods only", "network starts them and removes them")
 
 
 def _is_dialled(word: str) -> bool:
@@ -121,11 +135,22 @@ def _get(host: Host, url: str, timeout_s: float) -> Output:
 
 def _dial(host: Host, words: Sequence[str], timeout_s: float) -> Output:
     output = host.run(Command.of("bash", "-c", _DIAL, "bash", _TIMEOUT_S, *words), timeout_s=timeout_s)
-    results = []
+    took_us, why = {}, {}
     for line in output.stdout.splitlines():
-        address, ok, took_us, error = line.split("\t")
-        why = "" if ok == "yes" else error.strip() or "timed out"
-        results.append({"address": address, "ok": ok == "yes", "ms": int(took_us) / 1000, "error": why})
+        if line.startswith("open\t"):
+            _, address, us = line.split("\t")
+            took_us[address] = int(us)
+        elif refused := _REFUSED.search(line):
+            why[f"{refused['host']}:{refused['port']}"] = refused["why"]
+    results = [
+        {
+            "address": word,
+            "ok": word in took_us,
+            "ms": took_us.get(word, _TIMEOUT_S * 1_000_000) / 1000,
+            "error": "" if word in took_us else why.get(word, "timed out"),
+        }
+        for word in words
+    ]
     return _said({"results": results}, output)
 
 

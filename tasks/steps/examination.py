@@ -25,15 +25,23 @@ from tasks.checks.context import Admission, Cluster, ControlPlane, DataPlane
 from tasks.checks.context import Workload as Workloads
 from tasks.checks.registry import Check, in_group, observe
 from tasks.drivers.clock import SystemClock
-from tasks.drivers.errors import OutsideError, Unasked
+from tasks.drivers.errors import OutsideError, Unasked, Unprobed
+from tasks.drivers.kube_once import KubeOnce
 from tasks.drivers.ports import Host, Kube
+from tasks.facts.together import Together
 from tasks.gates.decision import decide
 from tasks.networks.host_asked import HostAsked, node_probes
-from tasks.networks.recognise import ENFORCING, fabric_of
-from tasks.steps.examined import Observed, Patient, open_hosts, open_kube, patients
+from tasks.networks.recognise import ENFORCING, daemons_of, fabric_of
+from tasks.steps.examined import Observed, Patient, on_their_interfaces, open_hosts, open_kube, patients
 
 AT_ONCE = 16
-CHECKS_AT_ONCE = 4  # each is a channel of the one connection to a host, and sshd takes ten
+CHECKS_AT_ONCE = 64  # what they ask of a host at once goes to it together
+HOST_ALONE = "the kernel's settings (sysctl), its tables, steal and noisy neighbours"
+UNPROBED = {
+    True: "it needs probe pods; network runs it",
+    False: "it needs probe pods, and this only looks",
+}
+SEEN_ALREADY = {"DP-STEAL": "ADM-STEAL watches the same, and longer"}
 KNOWS_OURS = ("CLU-API", "CLU-ETCD")  # they look where `prepare` puts the endpoint and etcd
 _LOGIN_S = 20.0
 Told = Callable[[str], None]
@@ -105,12 +113,17 @@ def _look(patient: Patient, told: Told) -> tuple[list[Finding], list[LeftOut]]:
 
     with ExitStack() as stack:
         told(f"{patient.name}: reaching {len(patient.nodes)} hosts and the API")
-        hosts, silent = _reached(open_hosts(patient, stack))
+        opened = {name: Together(host) for name, host in open_hosts(patient, stack).items()}
+        hosts, silent = _reached(opened)
         findings += silent
         kube, broken = _answering(open_kube(patient, stack))
+        kube = KubeOnce(kube) if kube is not None else None
         findings += broken
         if not patient.nodes:
-            leave("admission, dataplane", "no node is declared with SSH")
+            leave(
+                "admission, dataplane",
+                f"no node is declared with SSH, and the API does not show {HOST_ALONE}",
+            )
         if patient.written_later:
             leave("cluster, dataplane", "there is no kubeconfig yet: prepare writes it")
         elif patient.kubeconfig is None:
@@ -128,20 +141,26 @@ def _look(patient: Patient, told: Told) -> tuple[list[Finding], list[LeftOut]]:
 
         def one(check: Check, context: object) -> list[Finding]:
             told(f"{patient.name}: {check.title}")
+            if check.code in SEEN_ALREADY:
+                leave(check.code, SEEN_ALREADY[check.code])
+                return []
             if check.writes:
-                leave(check.code, f"it writes {check.writes}; prepare runs it")
+                leave(check.code, f"it writes {check.writes}{'; prepare runs it' if patient.ours else ''}")
                 return []
             try:
                 return observe(check, context)
+            except Unprobed:
+                leave(check.code, UNPROBED[patient.ours])
+                return []
             except Unasked as error:
-                leave(check.code, f"{error.what}; network runs it")
+                leave(check.code, f"{error.what}; network runs it" if patient.ours else error.what)
                 return []
 
-        for each in (each for each in rounds if each[0].alone):
-            findings += one(*each)
         with ThreadPoolExecutor(CHECKS_AT_ONCE) as pool:
-            for found in pool.map(lambda each: one(*each), [e for e in rounds if not e[0].alone]):
-                findings += found
+            for measured in sorted({check.alone for check, _ in rounds}, reverse=True):
+                at_once = [each for each in rounds if each[0].alone == measured]
+                for found in pool.map(lambda each: one(*each), at_once):
+                    findings += found
     return findings, missing
 
 
@@ -162,7 +181,18 @@ def _rounds(
         yield from ((check, Admission(subject, hosts, clock)) for check in in_group("admission"))
     if hosts and kube is not None:
         asked = HostAsked(kube, hosts)
-        plane = DataPlane(subject, hosts, asked, {}, clock, node_probes(hosts), enforces)
+        plane = DataPlane(
+            subject,
+            hosts,
+            asked,
+            {},
+            clock,
+            node_probes(hosts),
+            enforces,
+            ours=patient.ours,
+            daemons={} if patient.ours else daemons_of(kube),
+            without_probes=True,
+        )
         yield from ((check, plane) for check in in_group("dataplane"))
     if hosts and kube is not None and subject.target.having(Role.CONTROL_PLANE):
         itself = ControlPlane(subject, hosts, kube, clock)
@@ -172,7 +202,9 @@ def _rounds(
 
 def _observed(patient: Patient, hosts: Mapping[str, Host], kube: Kube | None) -> Observed | None:
     """What the checks judge by; None where neither a file nor an API says it. Raises as `fabric_of`."""
-    fabric = patient.fabric or (fabric_of(kube) if kube is not None else None)
+    fabric = patient.fabric
+    if kube is not None and not patient.ours:
+        fabric = fabric_of(kube, patient.fabric)
     if fabric is None:
         return None
     workload = patient.workload
@@ -181,6 +213,8 @@ def _observed(patient: Patient, hosts: Mapping[str, Host], kube: Kube | None) ->
         ours = tuple(name for name in names if not name.startswith("kube-"))
         workload = Workload(namespaces=ours)
     nodes = tuple(node for node in patient.nodes if node.name in hosts)
+    if not patient.ours:
+        nodes = on_their_interfaces(nodes, hosts)
     return Observed(patient.profile, patient.profiles, Side(nodes=nodes, cluster=fabric), workload)
 
 

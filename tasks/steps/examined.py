@@ -11,10 +11,14 @@ from inventory.models.cluster import Fabric, Node
 from inventory.models.cluster_file import ClusterFile
 from inventory.models.site import Side, Site, Workload
 from inventory.models.ssh import Ssh
+from tasks.checks.asking import ask_hosts
+from tasks.drivers.errors import OutsideError
 from tasks.drivers.kube import KubeApi
 from tasks.drivers.ports import Host, Kube
 from tasks.drivers.ssh import SshHost
 from tasks.drivers.ssh_way import SshWay
+from tasks.facts import interfaces
+from tasks.facts.gather import Facts
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,30 @@ class Observed:
     profiles: Path | None
     target: Side
     workload: Workload
+
+
+def on_their_interfaces(nodes: tuple[Node, ...], hosts: Mapping[str, Host]) -> tuple[Node, ...]:
+    """The nodes whose file names no interface, with the one that has their address; a silent one as it is."""
+    asked = interfaces.ask()
+    unsaid = {node.name: (asked,) for node in nodes if "interface" not in node.model_fields_set}
+    told = ask_hosts(hosts, unsaid)
+
+    def placed(node: Node) -> Node:
+        facts = told.get(node.name)
+        if not isinstance(facts, Facts):
+            return node
+        try:
+            found = facts.of(asked)
+        except OutsideError:
+            return node
+        having = (
+            name
+            for name, each in found.items()
+            if str(node.address) in (address.partition("/")[0] for address in each.addresses)
+        )
+        return node.model_copy(update={"interface": next(having, node.interface)})
+
+    return tuple(placed(node) for node in nodes)
 
 
 def patients(declared: Site | ClusterFile) -> tuple[Patient, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +65,13 @@ def test_the_exit_code_follows_the_verdict(
 def test_every_finding_is_shown_with_its_fix_and_the_worst_first() -> None:
     text = shown(round_of(WARN, WAIVED, FAIL, PASS, DEAD))
     for each in (WARN, WAIVED, FAIL, DEAD):
-        assert each.observed in text
-        assert each.remedy in text
+        assert f"{each.subject}: {each.observed}" in text
+        assert (each.remedy in text) is (each.waived_by is None)
     places = [text.index(each.code) for each in (DEAD, FAIL, WARN, WAIVED)]
     assert places == sorted(places)
     assert PASS.observed not in text
     assert "waived by Kari" in text
-    assert "not looked at: target PATH-PODS: there are no probe pods" in text
+    assert "not looked at  PATH-PODS: there are no probe pods; network runs it" in text
     assert text.splitlines()[-1].startswith(
         "oslo: 5 checks, 1 ERROR, 2 FAIL, 1 warn, 1 pass, in 4.2 s: ERROR"
     )
@@ -81,6 +82,62 @@ def test_the_same_said_of_many_nodes_is_one_line() -> None:
     text = shown(round_of(*many))
     assert text.count("ADM-CGROUP seen") == 1
     assert all(f"oslo-{n}" in text for n in range(1, 4))
+
+
+def on_a_terminal(found: Examination, columns: int = 80) -> list[str]:
+    out = io.StringIO()
+    plain = Console(file=out, width=columns, highlight=False, force_terminal=True, color_system=None)
+    diagnosis.show(found, console=plain)
+    return [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.getvalue().splitlines()]
+
+
+LONG = "kubectl -n kube-flannel delete pod -l app=flannel --field-selector spec.nodeName={}"
+
+
+def long_ones(count: int, *, differing: bool = False) -> list[Finding]:
+    return [
+        Finding(
+            code="KP-ENDPOINTS",
+            subject=f"node-{n}",
+            verdict=Verdict.FAIL,
+            observed=f"node-{n} has {n if differing else 0} of the rules that kube-proxy makes",
+            remedy=LONG.format(f"node-{n}"),
+        )
+        for n in range(1, count + 1)
+    ]
+
+
+def test_on_80_columns_a_line_is_whole_words_and_a_fix_is_shown_once() -> None:
+    lines = on_a_terminal(round_of(*long_ones(20), WARN))
+    assert max(len(line) for line in lines) <= 80
+    text = " ".join(" ".join(lines).split())
+    assert text.count("fix: kubectl -n kube-flannel delete pod") == 1
+    assert "spec.nodeName=NODE" in text
+    assert "node-1, node-2," in text
+    assert "and 8 more: NODE has 0 of the rules that kube-proxy makes" in text
+    assert len(lines) < 16
+
+
+def test_where_each_of_many_says_something_else_the_first_are_shown_and_the_others_named() -> None:
+    text = " ".join(" ".join(on_a_terminal(round_of(*long_ones(6, differing=True)))).split())
+    assert "node-1: node-1 has 1 of the rules" in text
+    assert "node-3: node-3 has 3 of the rules" in text
+    assert "node-4, node-5, node-6 the like" in text
+    assert text.count("fix:") == 1
+
+
+def test_a_name_within_another_is_not_taken_for_it() -> None:
+    odd = finding("KP-DIAL", "n1", Verdict.FAIL).model_copy(update={"observed": "n10 and n1.example say n1"})
+    both = round_of(odd, odd.model_copy(update={"subject": "n2", "observed": "n10 and n1.example say n2"}))
+    assert "n1, n2: n10 and n1.example say NODE" in " ".join(shown(both).split())
+
+
+def test_the_side_is_named_where_there_are_two() -> None:
+    rows = (Row("source", FAIL), Row("target", WARN))
+    text = shown(Examination("oslo", rows, (LeftOut("source", "PATH-PODS", "it needs probe pods"),), 1.0))
+    assert "source: aws-1: CLU-PROXY seen" in text
+    assert "target: oslo-1: ADM-CGROUP seen" in text
+    assert "source: PATH-PODS: it needs probe pods" in text
 
 
 def test_markup_in_what_a_host_says_is_text() -> None:

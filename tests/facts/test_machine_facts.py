@@ -39,9 +39,10 @@ def test_contention() -> None:
     assert found.others == pytest.approx(max(0.0, found.busy - found.own))
 
 
-READING = "at_us {at}\nwaiting_us {waiting}\nticks {ticks}\nown_us {own}\n"
-BEFORE = READING.format(at=0, waiting=0, ticks=100, own=0)
-AFTER = READING.format(at=1_000_000, waiting=600_000, ticks=280, own=200_000)
+READING = "at_us {at}\nwaiting_us {waiting}\nticks {ticks}\n"
+READING += "all_ticks {all_ticks}\nstolen_ticks {stolen}\nown_us {own}\n"
+BEFORE = READING.format(at=0, waiting=0, ticks=100, all_ticks=500, stolen=3, own=0)
+AFTER = READING.format(at=1_000_000, waiting=600_000, ticks=280, all_ticks=700, stolen=7, own=200_000)
 REST = "processors 2\nticks_a_second 100\n"
 
 
@@ -49,6 +50,7 @@ def test_contention_tells_the_others_from_itself() -> None:
     found = contention.parse(f"{BEFORE}burst_us 2000\nburst_us 5000\n{AFTER}{REST}")
     assert (found.busy, found.own, found.others, found.waiting) == (0.9, 0.1, 0.8, 0.6)
     assert found.waits_ms == (0.0, 3.0)
+    assert (found.window.total, found.window.steal) == (200, 0.02)
 
 
 def test_contention_says_what_a_host_does_not_show() -> None:

@@ -51,6 +51,12 @@ WRONG = {
         "",
         "site.yaml:49:3: missing key dns.zone",
     ),
+    "a mode that is only recognised": (
+        "    service_cidr: 10.96.0.0/16",
+        "    service_cidr: 10.96.0.0/16\n    kube_proxy: {mode: userspace}",
+        "site.yaml:36:5: target.cluster.kube_proxy: mode userspace is only recognised; "
+        "choose iptables or nftables",
+    ),
     "wrong CIDR": (
         "pod_cidr: 10.244.0.0/16",
         "pod_cidr: 10.244.0.0/33",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,3 +114,32 @@ def test_nothing_is_written_through_it() -> None:
         KUBE.apply({"kind": "Namespace", "metadata": {"name": "x"}})
     with pytest.raises(Unasked):
         KUBE.delete("v1", "Namespace", "x")
+
+
+def test_an_address_that_is_silent_is_given_up_and_nothing_is_left_running(port: int) -> None:
+    with socket.socket() as full, contextlib.ExitStack() as stack:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        silent = full.getsockname()[1]
+        for _ in range(4):  # the queue of one is full: further connections are not answered
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", silent))
+        words = ["/probe", "tcp", f"127.0.0.1:{silent}", f"127.0.0.1:{port}"]
+        started = time.monotonic()
+        results = {each.address: each for each in parse_dialled(KUBE.execute(NAMESPACE, POD, words).stdout)}
+        assert 1.5 < time.monotonic() - started < 10
+    assert results[f"127.0.0.1:{port}"].ok
+    assert results[f"127.0.0.1:{silent}"].error == "timed out"
+    deadline = time.monotonic() + 5
+    while (left := still_dialling(silent)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left
+
+
+def still_dialling(port: int) -> list[str]:
+    """Processes that were told to dial it."""
+    lines = subprocess.run(
+        ["ps", "-eo", "args"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    return [line for line in lines if f"127.0.0.1:{port}" in line]

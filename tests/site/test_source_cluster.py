@@ -76,6 +76,16 @@ def test_the_doctor_finds_what_the_article_complains_about(
         assert (
             "too few for a kernel's own threads; its kubelet is told to count no disk" in kernel["observed"]
         )
+        conntrack = found["source", "CLU-CONNTRACK", machine.name]
+        assert conntrack["verdict"] == "warn"
+        assert "told to leave nf_conntrack_max as it is" in conntrack["observed"]
+        assert "sysctl net.netfilter.nf_conntrack_max" in conntrack["remedy"]
+    without = found["source", "WL-READY", "other-namespaces"]
+    assert (without["verdict"], "mailer-legacy" in without["observed"]) == ("warn", True)
+    shop = found["source", "WL-READY", "deployment/shop/shop"]
+    assert shop["verdict"] == "pass"
+    unseen = [each for each in document["left_out"] if each["side"] == "source"]
+    assert any("sysctl" in each["why"] for each in unseen), "what the API cannot show is said"
     for machine in plan.oslo_nodes:
         virt = found["target", "ADM-VIRT", machine.name]
         assert (virt["verdict"], virt["waived_by"]) == ("fail", "The rehearsal")

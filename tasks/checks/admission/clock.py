@@ -11,7 +11,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.admission.looking import Judged, answers, finding
 from tasks.checks.asking import answer
 from tasks.checks.context import Admission
-from tasks.checks.registry import Check
+from tasks.checks.registry import ROUND_TRIP, Check
 from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Host
@@ -72,4 +72,4 @@ def run(context: Admission) -> Iterable[Finding]:
         return list(pool.map(one, context.hosts.values()))
 
 
-CHECK = Check(CODE, "Clocks are right", "admission", Severity.HIGH, run)
+CHECK = Check(CODE, "Clocks are right", "admission", Severity.HIGH, run, alone=ROUND_TRIP)

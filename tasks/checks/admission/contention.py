@@ -12,7 +12,7 @@ from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.admission.looking import Judged, answers, finding
 from tasks.checks.context import Admission
-from tasks.checks.registry import Check
+from tasks.checks.registry import PROCESSORS, Check
 from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
 from tasks.facts import contention, virtualization
@@ -65,4 +65,4 @@ def run(context: Admission) -> Iterable[Finding]:
         yield finding(context, CODE, name, _EXPECTED, Severity.HIGH, said, asked, facts)
 
 
-CHECK = Check(CODE, "No neighbour takes the processors", "admission", Severity.HIGH, run, alone=True)
+CHECK = Check(CODE, "No neighbour takes the processors", "admission", Severity.HIGH, run, alone=PROCESSORS)

@@ -18,6 +18,7 @@ from tasks.facts.asked import Asked
 from tasks.facts.gather import Facts
 
 T = TypeVar("T")
+NAMED_AT_MOST = 4
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class Judged:
     verdict: Verdict
     observed: str
     remedy: str = ""
+
+
+def named(names: Sequence[str]) -> str:
+    """A few of them."""
+    more = len(names) - NAMED_AT_MOST
+    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def answers(context: Admission, asked: Sequence[Asked[Any]]) -> dict[str, Facts | OutsideError]:

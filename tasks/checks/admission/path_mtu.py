@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
-from tasks.checks.admission.looking import Judged, each_asked
+from tasks.checks.admission.looking import Judged, each_asked, named
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
 from tasks.facts import path_mtu
@@ -24,21 +24,18 @@ def judge(names: Mapping[str, str], found: Mapping[str, path_mtu.Path] | None) -
         return Judged(Verdict.PASS, "the only host: there is no path")
     if found is None:
         return Judged(Verdict.NODATA, "the host has no ping", "run on the host: apt-get install iputils-ping")
-    cut = [
-        f"{names[peer]}: {path.mtu} bytes do not pass"
-        for peer, path in found.items()
-        if path.small and not path.full
-    ]
-    silent = [names[peer] for peer, path in found.items() if not path.small and not path.full]
+    cut = sorted(names[peer] for peer, path in found.items() if path.small and not path.full)
+    silent = sorted(names[peer] for peer, path in found.items() if not path.small and not path.full)
     if cut:
         remedy = (
             "find the smaller MTU on the way (tracepath ADDRESS), give all hosts and switches the same, or "
             "lower the MTU of the underlay's interfaces to it"
         )
-        return Judged(Verdict.FAIL, "; ".join(cut), remedy)
+        mtu = max(path.mtu for path in found.values())
+        return Judged(Verdict.FAIL, f"{mtu} bytes do not pass to {named(cut)}", remedy)
     if silent:
         remedy = "let ICMP through between the hosts (path MTU discovery needs it), and see PATH-NODES"
-        return Judged(Verdict.INCONCLUSIVE, f"no answer to any ping from {', '.join(silent)}", remedy)
+        return Judged(Verdict.INCONCLUSIVE, f"no answer to any ping from {named(silent)}", remedy)
     mtu = min(path.mtu for path in found.values())
     return Judged(Verdict.PASS, f"{mtu} bytes pass to {len(found)} hosts")
 

@@ -1,4 +1,7 @@
-"""ADM-STEAL: the hypervisor takes less than 2 % of the processors' time (reference of the data plane)."""
+"""ADM-STEAL: the hypervisor takes less than 2 % of the processors' time (reference of the data plane).
+
+The window is ADM-NOISE's, whose bursts want a processor meanwhile: who idles has nothing stolen.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,24 @@ from collections.abc import Iterable
 from inventory.models.finding import Finding, Severity
 from tasks.checks.admission.looking import Judged, answers, finding
 from tasks.checks.context import Admission
-from tasks.checks.registry import Check
+from tasks.checks.registry import PROCESSORS, Check
 from tasks.checks.stolen import LIMIT, judge_stolen
 from tasks.checks.unseen import unseen
 from tasks.drivers.errors import OutsideError
-from tasks.facts import cpu, virtualization
+from tasks.facts import contention, virtualization
 
 CODE = "ADM-STEAL"
-WINDOW_S = 3.0
 
 
 def run(context: Admission) -> Iterable[Finding]:
     """Judge every host, all over the same window."""
-    expected = f"less than {LIMIT:.0%} over {WINDOW_S:g} s"
-    window, signs = cpu.ask(WINDOW_S), virtualization.ask()
+    expected = f"less than {LIMIT:.0%} while short work asks for a processor"
+    window, signs = contention.ask(), virtualization.ask()
     for name, facts in answers(context, (window, signs)).items():
         try:
             if isinstance(facts, OutsideError):
                 raise facts
-            stolen = judge_stolen(facts.of(window), facts.of(signs).container_signs)
+            stolen = judge_stolen(facts.of(window).window, facts.of(signs).container_signs)
         except OutsideError as error:
             yield unseen(CODE, name, expected, Severity.HIGH, error)
             continue
@@ -33,4 +35,4 @@ def run(context: Admission) -> Iterable[Finding]:
         yield finding(context, CODE, name, expected, Severity.HIGH, said, window, facts)
 
 
-CHECK = Check(CODE, "Processors are not stolen", "admission", Severity.HIGH, run)
+CHECK = Check(CODE, "Processors are not stolen", "admission", Severity.HIGH, run, alone=PROCESSORS)

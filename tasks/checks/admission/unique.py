@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
-from tasks.checks.admission.looking import Judged, answers, finding
+from tasks.checks.admission.looking import Judged, answers, finding, named
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
 from tasks.checks.unseen import unseen
@@ -28,11 +28,11 @@ def judge(
     """What this host shares with another; whether the addresses declared by name stand where they shall."""
     wrong = []
     mine, address = identities[name], declared[name]
-    for other in sorted(set(identities) - {name}):
-        if identities[other].machine_id == mine.machine_id:
-            wrong.append(f"machine id {mine.machine_id} is also {other}'s")
-        if mine.product_uuid and identities[other].product_uuid == mine.product_uuid:
-            wrong.append(f"product UUID {mine.product_uuid} is also {other}'s")
+    others = sorted(set(identities) - {name})
+    for what, own_id in (("machine id", mine.machine_id), ("product UUID", mine.product_uuid)):
+        same = [other for other in others if own_id and own_id in _ids(identities[other])]
+        if same:
+            wrong.append(f"{what} {own_id} is also that of {named(same)}")
     macs = Counter(
         found[interface_name].mac
         for found in networks.values()
@@ -60,6 +60,10 @@ def judge(
         )
         return Judged(Verdict.FAIL, "; ".join(wrong), remedy)
     return Judged(Verdict.PASS, f"machine id {mine.machine_id}, {address} on {interface}")
+
+
+def _ids(identity: machine_id.Identity) -> tuple[str, str]:
+    return identity.machine_id, identity.product_uuid
 
 
 def run(context: Admission) -> Iterable[Finding]:

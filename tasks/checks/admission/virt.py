@@ -6,11 +6,11 @@ boot as its neighbours: a shared kernel is looked for by all of these signs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
-from tasks.checks.admission.looking import Judged, answers, finding
+from tasks.checks.admission.looking import Judged, answers, finding, named
 from tasks.checks.context import Admission
 from tasks.checks.registry import Check
 from tasks.checks.unseen import unseen
@@ -18,7 +18,6 @@ from tasks.drivers.errors import OutsideError
 from tasks.facts import kernel_instance, virtualization
 
 CODE = "ADM-VIRT"
-NAMED_AT_MOST = 4
 _EXPECTED = "KVM, a kernel of its own, and no sign of a container or of another hypervisor"
 _REMEDY = "order a KVM server; a neighbour's load in a shared kernel cannot be tuned away"
 _ASK = "look at the host's console or ask the provider; then waive this check by name, with the answer"
@@ -36,30 +35,24 @@ def judge(
     certain = [*found.container_signs, *mine.container_signs()]
     same = [name for name, other in others.items() if mine.shares_boot_id(other)]
     if same:
-        certain.append(f"the boot id is also that of {_named(same)}")
+        certain.append(f"the boot id is also that of {named(same)}")
     alike = [name for name, other in others.items() if name not in same and mine.looks_like(other)]
     uncertain = []
     if alike:
-        uncertain.append(f"booted at the same instant, and as many processes since, as {_named(alike)}")
+        uncertain.append(f"booted at the same instant, and as many processes since, as {named(alike)}")
     if not mine.has_modules:
         uncertain.append("the running kernel's modules are not on this machine")
     virtual, kvm = found.signs["detect_vm"], found.kvm_signs
     if certain or len(uncertain) > 1:
         return Judged(Verdict.FAIL, "a container: " + "; ".join([*certain, *uncertain]), _REMEDY)
     if virtual not in ("kvm", "amazon"):
-        named = "no virtualization" if virtual in ("", "none") else virtual
-        return Judged(Verdict.FAIL, f"not KVM: systemd-detect-virt says {named}", _REMEDY)
+        kind = "no virtualization" if virtual in ("", "none") else virtual
+        return Judged(Verdict.FAIL, f"not KVM: systemd-detect-virt says {kind}", _REMEDY)
     if uncertain:
         return Judged(Verdict.INCONCLUSIVE, f"one sign of a shared kernel: {uncertain[0]}", _ASK)
     if len(kvm) < 2:
         return Judged(Verdict.INCONCLUSIVE, "only one sign of KVM: " + "; ".join(kvm), _ASK)
     return Judged(Verdict.PASS, "; ".join(kvm))
-
-
-def _named(names: Sequence[str]) -> str:
-    """A few of them."""
-    more = len(names) - NAMED_AT_MOST
-    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def run(context: Admission) -> Iterable[Finding]:

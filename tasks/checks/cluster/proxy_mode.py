@@ -6,18 +6,17 @@ that kubeadm's configuration names proves only a bad one: old releases fall back
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
-import yaml
-
-from inventory.models.finding import Evidence, Finding, Severity
+from inventory.models.cluster import ProxyMode
+from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.cluster.asking import Seen, nodes, on_each, says
 from tasks.checks.context import Cluster
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check
 from tasks.drivers.errors import OutsideError
+from tasks.facts.proxy_config import configured
 
 CODE = "CLU-PROXY"
 PORT = 10249
@@ -46,18 +45,18 @@ def judge(mode: str) -> Verdict:
 
 def run(context: Cluster) -> Iterable[Finding]:
     """One finding a node."""
-    configured = _configured(context)
+    declared = configured(context.kube)
 
     def ask(each: Seen) -> Finding:
         try:
             told = context.kube.node_get(each.name, PORT, "proxyMode").strip()
         except OutsideError as error:
-            if configured is None:
+            if declared is None or declared.mode is ProxyMode.UNKNOWN:
                 what = (
                     f"kube-proxy's metrics port does not answer, and no configuration is kept: {error.what}"
                 )
                 return says(CODE, Severity.CRITICAL, _EXPECTED, each.name, Verdict.NODATA, what, (), _UNSEEN)
-            mode, evidence = configured
+            mode, evidence = declared.mode, observed(context.clock, declared.source, declared.raw)
             what = f"configured is {mode}; kube-proxy itself was not asked"
             verdict = Verdict.FAIL if judge(mode) is Verdict.FAIL else Verdict.INCONCLUSIVE
             remedy = _REMEDY.get(mode, _UNSEEN)
@@ -68,22 +67,6 @@ def run(context: Cluster) -> Iterable[Finding]:
         return says(CODE, Severity.CRITICAL, _EXPECTED, each.name, judge(told), what, seen, remedy)
 
     return on_each(nodes(context), ask).values()
-
-
-def _configured(context: Cluster) -> tuple[str, Evidence] | None:
-    """The mode that kubeadm's ConfigMap names; empty is the default, iptables since 1.2."""
-    kept = context.kube.get("v1", "ConfigMap", "kube-proxy", namespace="kube-system")
-    if kept is None:
-        return None
-    text = str((kept.get("data") or {}).get("config.conf", ""))
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return None
-    if not isinstance(document, dict):
-        return None
-    source = "kubectl get configmap -n kube-system kube-proxy -o json"
-    return str(document.get("mode") or "iptables"), observed(context.clock, source, json.dumps(document))
 
 
 CHECK = Check(CODE, "Services do not pass through a process", "cluster", Severity.CRITICAL, run)

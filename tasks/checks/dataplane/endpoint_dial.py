@@ -11,6 +11,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, ask, node_probe_of
 from tasks.checks.dataplane.proxy_endpoints import expected_endpoints
+from tasks.checks.dataplane.service_dials import share
 from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts.probe import parse_dialled
@@ -42,11 +43,13 @@ def run(context: DataPlane) -> list[Finding]:
             return LINE.says(
                 Verdict.NODATA, node.name, "no Service has an endpoint", (), "apply the workload"
             )
-        found, evidence = ask(
-            context, node_probe_of(context, node), ["tcp", *sorted(services)], parse_dialled
-        )
+        asked = sorted(services)
+        if context.without_probes:
+            asked = share(context, node, asked)
+        found, evidence = ask(context, node_probe_of(context, node), ["tcp", *asked], parse_dialled)
         dead = [f"{d.address} ({', '.join(services[d.address])}): {d.error}" for d in found if not d.ok]
-        what = "; ".join(dead[:5]) or f"{len(found)} endpoints answer"
+        of_all = f" of {len(services)}" if len(asked) < len(services) else ""
+        what = "; ".join(dead[:5]) or f"{len(found)}{of_all} endpoints answer"
         remedy = "give the workload a readiness probe that sees this, and look at the pod"
         return LINE.judged(not dead, node.name, what, evidence, remedy)
 

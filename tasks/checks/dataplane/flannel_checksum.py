@@ -14,6 +14,7 @@ from tasks.checks.dataplane.counting import Sent, Watch
 from tasks.checks.dataplane.flannel_only import backend, on_flannel
 from tasks.checks.dataplane.observing import Line
 from tasks.checks.dataplane.path_bulk import fetch
+from tasks.checks.dataplane.service_paths import cluster_address
 from tasks.checks.registry import Check, Layer
 
 LINE = Line(
@@ -24,7 +25,7 @@ LINE = Line(
 def run(context: DataPlane) -> list[Finding]:
     """One finding a node, about what it received."""
     port = context.site.target.cluster.network.port
-
+    cluster_address(context)  # without the probes' Service nothing is sent, so nothing is counted either
     link = backend(context).link or "flannel's link"
 
     def traffic(node: Node) -> Sent:

@@ -35,7 +35,7 @@ def run(context: DataPlane) -> list[Finding]:
                 passed += outcome == "passed"
         return Sent(passed, others - passed, evidence)
 
-    remedy = "compare the MTU of the underlay on all nodes; then systemctl restart flanneld on this one"
+    remedy = "compare the MTU of the underlay on all nodes; then restart flanneld on this one"
     return Watch(LINE, ("Ip.FragFails", "Ip.FragCreates"), traffic, remedy).run(context)
 
 

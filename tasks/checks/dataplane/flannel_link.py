@@ -10,6 +10,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.flannel_only import backend, on_flannel
 from tasks.checks.dataplane.observing import Line, read
+from tasks.checks.dataplane.remedies import FLANNELD, in_our_file, log, restart
 from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts import links
@@ -32,12 +33,18 @@ def run(context: DataPlane) -> list[Finding]:
         others = sorted(set(overlay_links(found)) - {wanted.link})
         if others:
             what = f"a link of another backend is left, and its routes win: {', '.join(others)}"
-            return LINE.says(Verdict.FAIL, node.name, what, evidence, "run network again: it removes them")
+            by_hand = " && ".join(f"ip link delete {name}" for name in others)
+            remedy = in_our_file(
+                context,
+                "run network again: it removes them",
+                f"ssh {node.name} '{by_hand}'; then {restart(context, node.name, FLANNELD)}",
+            )
+            return LINE.says(Verdict.FAIL, node.name, what, evidence, remedy)
         if not wanted.link:
             return LINE.says(Verdict.PASS, node.name, f"{wanted.type} needs no link", evidence)
         link = found.get(wanted.link)
         if link is None:
-            remedy = f"ssh {node.name} journalctl -u flanneld -n 50"
+            remedy = log(context, node.name, FLANNELD)
             return LINE.says(Verdict.FAIL, node.name, f"there is no link {wanted.link}", evidence, remedy)
         wrong = _vxlan(node, link, wanted.settings) if network.kind == "flannel_vxlan" else []
         if wanted.type == "wireguard" and link.kind != "wireguard":
@@ -46,8 +53,8 @@ def run(context: DataPlane) -> list[Finding]:
             wrong.append("is down")
         what = f"{link.name} {'; '.join(wrong) or 'is up, as declared'}"
         remedy = (
-            f"ssh {node.name} 'ip link delete {link.name}; systemctl restart flanneld'; check the node's "
-            "address and interface in the site file"
+            f"ssh {node.name} ip link delete {link.name}; {restart(context, node.name, FLANNELD)}; check the "
+            f"node's address and interface in the {in_our_file(context, 'site', 'cluster')} file"
         )
         return LINE.judged(not wrong, node.name, what, evidence, remedy)
 

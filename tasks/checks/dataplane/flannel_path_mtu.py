@@ -8,6 +8,7 @@ from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, ask, probe_addresses, probe_of, read
+from tasks.checks.dataplane.remedies import FLANNELD, in_our_file, restart
 from tasks.checks.registry import Check, Layer
 from tasks.drivers.ports import Host
 from tasks.facts.flannel import ask_subnet
@@ -23,7 +24,8 @@ def run(context: DataPlane) -> list[Finding]:
     def judge(node: Node, host: Host) -> Finding:
         env, of_env = read(context, host, ask_subnet())
         if env is None:
-            return LINE.says(Verdict.FAIL, node.name, "flanneld has no subnet", of_env, "run network again")
+            remedy = in_our_file(context, "run network again", restart(context, node.name, FLANNELD))
+            return LINE.says(Verdict.FAIL, node.name, "flanneld has no subnet", of_env, remedy)
         evidence: list[Evidence] = [of_env]
         wrong = []
         peers = [name for name in addresses if name != node.name]

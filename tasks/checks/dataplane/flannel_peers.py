@@ -9,13 +9,14 @@ from inventory.models.cluster import Fabric, Node
 from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.counting import on_all
 from tasks.checks.dataplane.flannel_only import backend, on_flannel
 from tasks.checks.dataplane.observing import Line, read
+from tasks.checks.dataplane.remedies import FLANNELD, restart
 from tasks.checks.registry import Check
-from tasks.drivers.errors import OutsideError
 from tasks.drivers.ports import Host
 from tasks.facts import neighbours, routes
-from tasks.facts.flannel import ask_subnet
+from tasks.facts.flannel import SubnetEnv, ask_subnet
 
 LINE = Line(
     "FL-PEERS",
@@ -28,21 +29,15 @@ def run(context: DataPlane) -> list[Finding]:
     """One finding a node, naming the peers that it does not know."""
     cluster, device = context.site.target.cluster, backend(context).link
     overlaid = cluster.network.kind == "flannel_vxlan"
-    subnets: dict[str, IPv4Network] = {}
-    unknown: list[str] = []
-    for node in context.site.target.nodes:
-        try:
-            env, _ = read(context, context.hosts[node.name], ask_subnet())
-        except (OutsideError, KeyError):
-            env = None
-        if env is None:
-            unknown.append(node.name)
-        else:
-            subnets[node.name] = env.subnet.network
+    there = [node for node in context.site.target.nodes if node.name in context.hosts]
+    told = on_all(there, lambda node: read(context, context.hosts[node.name], ask_subnet())[0])
+    subnets = {name: env.subnet.network for name, env in told.items() if isinstance(env, SubnetEnv)}
+    unknown = [node.name for node in context.site.target.nodes if node.name not in subnets]
 
     def judge(node: Node, host: Host) -> Finding:
         table, of_routes = read(context, host, routes.ask())
-        problems = [f"the subnet of {name} is not known" for name in unknown if name != node.name]
+        others = [name for name in unknown if name != node.name]
+        problems = [f"the subnet is not known of {', '.join(others)}"] if others else []
         peers = [
             peer for peer in context.site.target.nodes if peer.name in subnets and peer.name != node.name
         ]
@@ -61,8 +56,10 @@ def run(context: DataPlane) -> list[Finding]:
             elif not (plain and cluster.network.direct_routing):
                 problems += _overlay(peer, subnet, device, table, near, far)
         what = "; ".join(problems) or f"{len(peers)} peers, each with its one way"
-        told = cluster.network.kind == "bgp"
-        remedy = f"ssh {node.name} " + ("birdc show protocols all" if told else "systemctl restart flanneld")
+        learnt = cluster.network.kind == "bgp"
+        remedy = (
+            f"ssh {node.name} birdc show protocols all" if learnt else restart(context, node.name, FLANNELD)
+        )
         verdict = Verdict.FAIL if problems else Verdict.PASS
         return LINE.says(verdict, node.name, what, evidence, remedy)
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from ipaddress import IPv4Interface
 
 from inventory.models.cluster import Node, Role
 from inventory.models.finding import Evidence, Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.counting import got, on_all
 from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, read
+from tasks.checks.dataplane.remedies import FLANNELD, restart
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check, Layer
 from tasks.drivers.errors import ServiceFailed
@@ -40,13 +41,13 @@ def run(context: DataPlane) -> list[Finding]:
             return LINE.says(Verdict.NODATA, node.name, what, evidence, "see FL-SUBNET")
         if mine is None:
             what = "flannel has no registration of this node"
-            remedy = f"ssh {node.name} systemctl restart flanneld"
+            remedy = restart(context, node.name, FLANNELD)
             return LINE.says(Verdict.FAIL, node.name, what, evidence, remedy)
         same = [name for name, address in by_node.items() if address == mine and name != node.name]
         what = f"{mine}" + (f", which {' and '.join(same)} has, too" if same else "")
         remedy = (
-            f"flanneld on {node.name} must run with --iface and --public-ip {node.address}; then systemctl "
-            "restart flanneld"
+            f"flanneld on {node.name} must run with --iface and --public-ip {node.address}; then "
+            f"{restart(context, node.name, FLANNELD)}"
         )
         return LINE.judged(taken[mine] == 1, node.name, what, evidence, remedy)
 
@@ -70,16 +71,11 @@ def _registered(context: DataPlane) -> tuple[Mapping[str, str], frozenset[str], 
         raise ServiceFailed("flannel", "no control-plane node can be asked who is registered")
     etcd = etcd_access(",".join(f"https://{node.address}:2379" for node in planes))
     leases, evidence = read(context, reachable[0], ask_leases(etcd))
-    subnets: dict[str, IPv4Interface] = {}
-    without = set()
-    for node in context.site.target.nodes:
-        if node.name not in context.hosts:
-            continue
-        env, _ = read(context, context.hosts[node.name], ask_subnet())
-        if env is None:
-            without.add(node.name)
-        else:
-            subnets[node.name] = env.subnet
+    there = [node for node in context.site.target.nodes if node.name in context.hosts]
+    told = on_all(there, lambda node: read(context, context.hosts[node.name], ask_subnet())[0])
+    envs = {name: got(value) for name, value in told.items()}
+    subnets = {name: env.subnet for name, env in envs.items() if env is not None}
+    without = envs.keys() - subnets.keys()
     registered = {
         name: leases[str(subnet.network)] for name, subnet in subnets.items() if str(subnet.network) in leases
     }

@@ -8,8 +8,10 @@ from ipaddress import IPv4Network
 from inventory.models.finding import Evidence, Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane.counting import on_all
 from tasks.checks.dataplane.flannel_only import on_flannel
 from tasks.checks.dataplane.observing import Line, read
+from tasks.checks.dataplane.remedies import FLANNELD, in_our_file, log, restart
 from tasks.checks.registry import Check, Layer
 from tasks.drivers.errors import OutsideError
 from tasks.facts.flannel import SUBNET_FILE, SubnetEnv, ask_subnet
@@ -21,13 +23,8 @@ LINE = Line(
 
 def run(context: DataPlane) -> list[Finding]:
     """One finding a node; a subnet that two nodes have is a failure of both."""
-    seen: dict[str, tuple[SubnetEnv | None, Evidence] | OutsideError] = {}
-    for node in context.site.target.nodes:
-        if node.name in context.hosts:
-            try:
-                seen[node.name] = read(context, context.hosts[node.name], ask_subnet())
-            except OutsideError as error:
-                seen[node.name] = error
+    there = [node for node in context.site.target.nodes if node.name in context.hosts]
+    seen = on_all(there, lambda node: read(context, context.hosts[node.name], ask_subnet()))
     taken = Counter(_subnet(value) for value in seen.values())
     return [_judge(context, node.name, seen.get(node.name), taken) for node in context.site.target.nodes]
 
@@ -50,7 +47,7 @@ def _judge(
     env, evidence = value
     if env is None:
         what = f"{SUBNET_FILE} is missing: flanneld has no subnet"
-        return LINE.says(Verdict.FAIL, name, what, evidence, f"ssh {name} journalctl -u flanneld -n 50")
+        return LINE.says(Verdict.FAIL, name, what, evidence, log(context, name, FLANNELD))
     subnet = env.subnet.network
     wrong = []
     if env.network != cluster.pod_cidr:
@@ -62,7 +59,8 @@ def _judge(
     if not env.masquerades:
         wrong.append("flanneld runs without --ip-masq")
     what = "; ".join(wrong) or f"{subnet} of {env.network}, MTU {env.mtu}"
-    remedy = f"ssh {name} systemctl restart flanneld, after the configuration in etcd is right"
+    kept = in_our_file(context, "etcd", "net-conf.json of its ConfigMap")
+    remedy = f"{restart(context, name, FLANNELD)}, after the configuration in {kept} is right"
     return LINE.judged(not wrong, name, what, evidence, remedy)
 
 

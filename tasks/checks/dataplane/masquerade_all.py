@@ -12,6 +12,7 @@ from inventory.models.finding import Finding
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line
+from tasks.checks.dataplane.remedies import in_our_file, proxy_setting
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check, Layer
 from tasks.operations.kube_proxy import policies_with_addresses
@@ -23,10 +24,15 @@ def run(context: DataPlane) -> list[Finding]:
     """One finding of the site."""
     on = context.site.target.cluster.kube_proxy.masquerade_all
     blocking = policies_with_addresses(context.kube.list("networking.k8s.io/v1", "NetworkPolicy"))
-    source = f"{context.kube.name}: site file and NetworkPolicies"
+    declared = in_our_file(context, "site file", "kube-proxy's configuration")
+    source = f"{context.kube.name}: {declared} and NetworkPolicies"
     raw = json.dumps({"masquerade_all": on, "policies_with_ip_block": blocking})
     evidence = observed(context.clock, source, raw)
-    remedy = "set target.cluster.kube_proxy.masquerade_all: false"
+    remedy = in_our_file(
+        context,
+        "set target.cluster.kube_proxy.masquerade_all: false",
+        proxy_setting(context, "masqueradeAll: false"),
+    )
     if not on:
         return [LINE.says(Verdict.PASS, "site", "off: pods see their clients' addresses", evidence)]
     if blocking:

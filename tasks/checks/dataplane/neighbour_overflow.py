@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inventory.models.cluster import Node
-from inventory.models.finding import Finding
+from inventory.models.finding import Evidence, Finding
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, ask, node_probe_of, probe_addresses, read
@@ -16,14 +16,22 @@ LINE = Line("DP-ARP", "table_fulls of the neighbour table does not rise while th
 
 
 def run(context: DataPlane) -> list[Finding]:
-    """One finding a node; the statistics exist in the initial network namespace only: elsewhere a warning."""
-    ends = [f"{address}:{PORT}" for address in probe_addresses(context).values()]
+    """One finding a node; the statistics exist in the initial network namespace only: elsewhere a warning.
+
+    Without probes the node asks nobody: what has overflown since the boot is what there is to see.
+    """
+    ends = []
+    if not context.without_probes:
+        ends = [f"{address}:{PORT}" for address in probe_addresses(context).values()]
+
+    def asked(node: Node) -> list[Evidence]:
+        return [ask(context, node_probe_of(context, node), ["tcp", *ends], parse_dialled)[1]] if ends else []
 
     def judge(node: Node, host: Host) -> Finding:
         before, of_before = read(context, host, neighbour_cache.ask())
-        _, of_traffic = ask(context, node_probe_of(context, node), ["tcp", *ends], parse_dialled)
+        of_traffic = asked(node)
         after, of_after = read(context, host, neighbour_cache.ask())
-        evidence = (of_before, of_traffic, of_after)
+        evidence = (of_before, *of_traffic, of_after)
         if before is None or after is None:
             what = f"{neighbour_cache.FILE} is not visible here: the node is no machine with its own kernel"
             remedy = f"read {neighbour_cache.FILE} on the machine that runs this node"

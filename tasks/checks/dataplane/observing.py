@@ -12,7 +12,7 @@ from inventory.models.finding import Evidence, Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.evidence import observed
-from tasks.drivers.errors import OutsideError, ServiceFailed, Unasked
+from tasks.drivers.errors import OutsideError, ServiceFailed, Unasked, Unprobed
 from tasks.drivers.ports import Host
 from tasks.facts.asked import Asked, FactUnreadable
 from tasks.facts.probe import NAMESPACE, PROGRAM, SERVICE
@@ -67,7 +67,7 @@ class Line:
             except Unasked:
                 raise  # it is the same on every node
             except OutsideError as error:
-                what = str(error)
+                what = error.what if error.part == node.name else f"{error.part}: {error.what}"
                 return [
                     self.says(Verdict.ERROR, node.name, what, (), error.remedy or "mend it and run again")
                 ]
@@ -110,27 +110,27 @@ def ask(
 
 
 def probe_of(context: DataPlane, node: Node) -> str:
-    """The probe pod on this node. Raises Unasked where there is none."""
+    """The probe pod on this node. Raises Unprobed where there is none."""
     return _pod(context.probes, node, "probe pod")
 
 
 def node_probe_of(context: DataPlane, node: Node) -> str:
-    """The probe pod on this node's own network. Raises Unasked where there is none."""
+    """The probe pod on this node's own network. Raises Unprobed where there is none."""
     return _pod(context.node_probes, node, "probe pod with hostNetwork")
 
 
 def _pod(pods: Mapping[str, str], node: Node, what: str) -> str:
     if node.name not in pods:
-        raise Unasked(
+        raise Unprobed(
             node.name, f"there is no {what} on this node", "network starts probe pods and removes them"
         )
     return pods[node.name]
 
 
 def probe_addresses(context: DataPlane) -> dict[str, str]:
-    """The pod address of each node's probe pod, by node. Raises Unasked where there are no probe pods."""
+    """The pod address of each node's probe pod, by node. Raises Unprobed where there are no probe pods."""
     if not context.probes:
-        raise Unasked(context.kube.name, "there are no probe pods", "network starts them and removes them")
+        raise Unprobed(context.kube.name, "there are no probe pods", "network starts them and removes them")
     pods = {pod["metadata"]["name"]: pod for pod in context.kube.list("v1", "Pod", namespace=NAMESPACE)}
     found = {}
     for node, name in context.probes.items():
@@ -142,8 +142,8 @@ def probe_addresses(context: DataPlane) -> dict[str, str]:
 
 
 def probe_service(context: DataPlane, name: str = SERVICE) -> dict[str, Any]:
-    """A Service of the probes. Raises Unasked where it is missing."""
+    """A Service of the probes. Raises Unprobed where it is missing."""
     service = context.kube.get("v1", "Service", name, namespace=NAMESPACE)
     if service is None:
-        raise Unasked(f"{NAMESPACE}/{name}", "the probe's Service is missing")
+        raise Unprobed(f"{NAMESPACE}/{name}", "the probe's Service is missing")
     return service

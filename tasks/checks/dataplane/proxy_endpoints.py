@@ -10,6 +10,7 @@ from inventory.models.finding import Evidence, Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, read
+from tasks.checks.dataplane.remedies import PROXY, log
 from tasks.checks.registry import Check
 from tasks.drivers.ports import Host
 from tasks.facts import iptables, nftables
@@ -55,11 +56,20 @@ def run(context: DataPlane) -> list[Finding]:
     """One finding a node, naming the Services that differ."""
     mode = context.site.target.cluster.kube_proxy.mode
 
+    if mode in (ProxyMode.IPVS, ProxyMode.USERSPACE):
+        what = f"the rules of {mode} mode are not read here"
+        return [LINE.says(Verdict.WARN, "site", what, (), "KP-DIAL and KP-VIP-NODE ask the same by use")]
+
+    def of_chains(host: Host) -> tuple[Mapping[str, frozenset[str]], Evidence]:
+        rules, evidence = read(context, host, iptables.ask())
+        return rules.endpoints(), evidence
+
     def routed(host: Host) -> tuple[Mapping[str, frozenset[str]], Evidence]:
         if mode is ProxyMode.IPTABLES:
-            rules, evidence = read(context, host, iptables.ask())
-            return rules.endpoints(), evidence
+            return of_chains(host)
         table, evidence = read(context, host, nftables.ask())
+        if mode is ProxyMode.UNKNOWN and not table.there:
+            return of_chains(host)
         return {name: ends for name, ends in table.endpoints.items() if ends}, evidence
 
     def look(host: Host) -> tuple[list[str], int, Evidence]:
@@ -80,7 +90,7 @@ def run(context: DataPlane) -> list[Finding]:
             if not wrong:
                 what = f"{services} Service ports lead to their ready endpoints"
                 return LINE.says(Verdict.PASS, node.name, what, evidence)
-        remedy = f"ssh {node.name} journalctl -u kube-proxy -n 50; does it still reach the API server?"
+        remedy = f"{log(context, node.name, PROXY)}; does it still reach the API server?"
         return LINE.says(Verdict.FAIL, node.name, "; ".join(wrong[:5]), evidence, remedy)
 
     return LINE.on_each(context, judge)

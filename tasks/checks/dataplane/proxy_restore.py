@@ -7,7 +7,9 @@ from inventory.models.finding import Evidence, Finding
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line, ask, node_probe_of
+from tasks.checks.dataplane.remedies import PROXY, log
 from tasks.checks.registry import Check
+from tasks.drivers.errors import ServiceFailed
 from tasks.drivers.ports import Host
 from tasks.facts.kube_proxy import METRICS, RESTORE_FAILURES, restore_failures
 from tasks.facts.probe import parse_got
@@ -20,12 +22,14 @@ def run(context: DataPlane) -> list[Finding]:
     """One finding a node: none since its start is a pass; where there were some, whether they go on."""
 
     def count(node: Node) -> tuple[int, Evidence]:
-        return ask(
-            context,
-            node_probe_of(context, node),
-            ["get", f"{METRICS}/metrics"],
-            lambda text: restore_failures(parse_got(text).body),
-        )
+        got, evidence = ask(context, node_probe_of(context, node), ["get", f"{METRICS}/metrics"], parse_got)
+        if got.status != 200:
+            what = f"/metrics of kube-proxy: {got.status or got.error}"
+            raise ServiceFailed(node.name, what, log(context, node.name, PROXY))
+        try:
+            return restore_failures(got.body), evidence
+        except KeyError as error:
+            raise ServiceFailed(node.name, f"/metrics of kube-proxy does not count {error}") from None
 
     def judge(node: Node, host: Host) -> Finding:
         first, evidence = count(node)
@@ -34,7 +38,7 @@ def run(context: DataPlane) -> list[Finding]:
         context.clock.sleep(WATCH_S)
         second, again = count(node)
         what = f"{first} failed since kube-proxy started, {second - first} of them in the last {WATCH_S:g} s"
-        remedy = f"ssh {host.name} journalctl -u kube-proxy | grep -i -A5 -e iptables-restore -e nftables"
+        remedy = f"{log(context, host.name, PROXY)} | grep -i -A5 -e iptables-restore -e nftables"
         verdict = Verdict.FAIL if second > first else Verdict.WARN
         return LINE.says(verdict, node.name, what, (evidence, again), remedy)
 

@@ -8,9 +8,10 @@ from inventory.models.finding import Finding, Severity
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.dataplane.observing import Line
+from tasks.checks.dataplane.remedies import in_our_file, proxy_setting
 from tasks.checks.evidence import observed
 from tasks.checks.registry import Check
-from tasks.operations.proxy_scale import MANY_SERVICES, REMEDY, advice
+from tasks.operations.proxy_scale import COST, MANY_SERVICES, NEEDS, REMEDY, advice
 
 LINE = Line("KP-SCALE", f"iptables mode with at most {MANY_SERVICES} Services, or nftables", Severity.MEDIUM)
 
@@ -22,7 +23,9 @@ def run(context: DataPlane) -> list[Finding]:
     evidence = observed(context.clock, f"{context.kube.name}: list Service", json.dumps({"services": count}))
     said = advice(mode, count)
     verdict = Verdict.WARN if said else Verdict.PASS
-    return [LINE.says(verdict, "site", said or f"{count} Services in {mode} mode", evidence, REMEDY)]
+    theirs = f"{COST}: {proxy_setting(context, 'mode: nftables')} ({NEEDS})"
+    remedy = in_our_file(context, REMEDY, theirs)
+    return [LINE.says(verdict, "site", said or f"{count} Services in {mode} mode", evidence, remedy)]
 
 
 CHECK = Check(LINE.code, "kube-proxy's mode suits the number of Services", "dataplane", LINE.severity, run)

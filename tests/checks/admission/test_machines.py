@@ -23,6 +23,7 @@ from tasks.checks.admission import (
     virt,
 )
 from tasks.facts.contention import Contention
+from tasks.facts.cpu import CpuWindow
 from tasks.facts.disk_sync import DiskSync
 from tasks.facts.entropy import Entropy
 from tasks.facts.kernel_instance import FIRST_PID_NAMESPACE, KernelInstance
@@ -96,8 +97,18 @@ def test_a_slow_disk_fails_where_etcd_will_be() -> None:
     assert disk.judge(SLOW, has_etcd=True, container_signs=("lxc",)).verdict is Verdict.WARN
 
 
-QUIET = Contention(2.6, 2.0, (0.0,) * 99 + (0.4,), busy=0.12, own=0.10, waiting=0.03)
-NOISY = Contention(3.4, 2.0, (0.0,) * 50 + (4.0,) * 48 + (9.0, 20.0), busy=1.0, own=0.10, waiting=0.97)
+QUIET = Contention(
+    2.6, 2.0, (0.0,) * 99 + (0.4,), busy=0.12, own=0.10, waiting=0.03, window=CpuWindow(1000, 0)
+)
+NOISY = Contention(
+    3.4,
+    2.0,
+    (0.0,) * 50 + (4.0,) * 48 + (9.0, 20.0),
+    busy=1.0,
+    own=0.10,
+    waiting=0.97,
+    window=CpuWindow(1000, 0),
+)
 
 
 def test_a_neighbour_is_named_with_the_latency_that_it_costs() -> None:
@@ -170,7 +181,7 @@ NAMES = {"10.0.0.2": "b", "10.0.0.3": "c"}
         (
             {"10.0.0.2": Path(1500, True, False), "10.0.0.3": Path(1500, True, True)},
             Verdict.FAIL,
-            "b: 1500 bytes do not",
+            "1500 bytes do not pass to b",
         ),
         ({"10.0.0.2": Path(1500, False, False)}, Verdict.INCONCLUSIVE, "no answer to any ping from b"),
         (None, Verdict.NODATA, "the host has no ping"),

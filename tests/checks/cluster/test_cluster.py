@@ -10,7 +10,7 @@ import pytest
 
 from inventory.models.finding import Finding
 from inventory.models.verdict import Verdict
-from tasks.checks.cluster import node_state, proxy_mode, shared_kernel
+from tasks.checks.cluster import conntrack, node_state, proxy_mode, shared_kernel
 from tasks.checks.context import Cluster
 from tasks.checks.registry import Check, in_group, observe
 from tasks.drivers.errors import Denied, OutsideError, ServiceFailed
@@ -76,7 +76,12 @@ def found(check: Check, kube: Api) -> dict[str, Finding]:
 
 
 def test_they_are_registered() -> None:
-    assert {check.code for check in in_group("cluster")} >= {"CLU-PROXY", "CLU-KERNEL", "CLU-NODE"}
+    assert {check.code for check in in_group("cluster")} >= {
+        "CLU-PROXY",
+        "CLU-KERNEL",
+        "CLU-NODE",
+        "CLU-CONNTRACK",
+    }
 
 
 @pytest.mark.parametrize(
@@ -237,3 +242,47 @@ def test_nodes_that_are_not_well(conditions: list[dict[str, str]], verdict: Verd
     kube = Api({})
     kube.put(node("n1", conditions=conditions))
     assert found(node_state.CHECK, kube)["n1"].verdict is verdict
+
+
+PROXY = {"maxPerCore": 32768, "min": 131072, "tcpEstablishedTimeout": "24h0m0s"}
+
+
+@pytest.mark.parametrize(
+    ("document", "verdict", "told"),
+    [
+        (
+            {"kubeproxy.config.k8s.io": {"Conntrack": {"MaxPerCore": 32768, "Min": 131072}}},
+            Verdict.PASS,
+            "max(32768",
+        ),
+        (
+            {"kubeproxy.config.k8s.io": {"Linux": {"Conntrack": {"MaxPerCore": 65536, "Min": None}}}},
+            Verdict.PASS,
+            "max(65536",
+        ),
+        ({"kubeproxy.config.k8s.io": {"conntrack": PROXY}}, Verdict.PASS, "131072)"),
+        ({"kubeproxy.config.k8s.io": {"conntrack": PROXY | {"min": 1024}}}, Verdict.WARN, "1024)"),
+        (
+            {"kubeproxy.config.k8s.io": {"conntrack": PROXY | {"maxPerCore": 0}}},
+            Verdict.WARN,
+            "leave nf_conntrack_max",
+        ),
+        ({"kubeproxy.config.k8s.io": {}}, Verdict.WARN, "not seen"),
+        (None, Verdict.WARN, "not seen: kube-proxy's metrics port does not answer"),
+    ],
+)
+def test_connection_tracking_is_judged_by_what_kube_proxy_is_told(
+    document: dict[str, Any] | None, verdict: Verdict, told: str
+) -> None:
+    kube = Api({} if document is None else {("n1", "configz"): json.dumps(document)})
+    kube.put(node("n1"))
+    finding = found(conntrack.CHECK, kube)["n1"]
+    assert (finding.verdict, told in finding.observed) == (verdict, True)
+    if verdict is Verdict.WARN and "1024" not in told:
+        assert "sysctl net.netfilter.nf_conntrack_max" in finding.remedy
+
+
+def test_a_page_that_is_no_json_is_not_seen() -> None:
+    kube = Api({("n1", "configz"): "<html>"})
+    kube.put(node("n1"))
+    assert found(conntrack.CHECK, kube)["n1"].verdict is Verdict.WARN

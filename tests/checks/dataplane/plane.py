@@ -7,19 +7,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from inventory.models.cluster import KubeProxy, Network
+from inventory.models.cluster import Fabric, KubeProxy, Network
 from inventory.models.command import Command, Shellable
 from inventory.models.finding import Finding
+from inventory.models.site import Side, Workload
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
 from tasks.checks.registry import in_group, judge
-from tasks.drivers.errors import HostUnreachable
+from tasks.drivers.errors import HostUnreachable, Unasked
 from tasks.drivers.ports import Output
 from tasks.facts import (
     conntrack,
     counters,
     cpu,
     flannel,
+    flanneld,
     iptables,
     links,
     neighbour_cache,
@@ -30,7 +32,11 @@ from tasks.facts import (
     virtualization,
 )
 from tasks.facts.asked import Asked
+from tasks.facts.probe import PORT
+from tasks.networks.recognise import daemons_of
 from tasks.operations.flannel import etcd_access
+from tasks.steps.examined import Observed
+from tests.networks import stock
 from tests.networks.cluster import MemoryKube, StillClock, pod, said
 from tests.operations.network_site import site
 
@@ -66,6 +72,10 @@ KVM = "".join(
 )  # fmt: skip
 
 
+FLANNELD = (
+    "program\tflanneld\nstarted_ticks\t5000\nflag\tip=127.0.0.1\nflag\tport=10401\n"
+    "booted_s\t1000000\nticks_a_second\t100\nsubnet_s\t1000051\n"
+)
 Answer = str | Exception | list[str]
 
 
@@ -77,12 +87,14 @@ class Host:
         subnet = recorded("subnet.txt").replace(SUBNETS["oslo-2"], SUBNETS[name])
         asked: list[tuple[Asked[Any], str]] = [
             (flannel.ask_subnet(), subnet),
+            (flanneld.ask(), FLANNELD),
             (links.ask(), recorded("links.txt")),
             (routes.ask(), recorded("routes.txt")),
             (neighbours.ask_neighbours("flannel.1"), recorded("neighbours.txt")),
             (neighbours.ask_forwarding("flannel.1"), recorded("forwarding.txt")),
             (iptables.ask(), recorded("iptables.txt")),
             (nftables.ask(), ""),
+            (nftables.ask_tables(), ""),
             (iptables.ask_variants(), recorded("variants.txt")),
             (conntrack.ask(), recorded("conntrack.txt")),
             (counters.ask(), recorded("counters.txt")),
@@ -147,6 +159,28 @@ class Pods:
         raise AssertionError(f"nobody asks {words}")
 
 
+class OnlyNodes(Pods):
+    """Nodes in the place of their probes, as `HostAsked` has them."""
+
+    def __call__(self, name: str, words: Sequence[str]) -> Output:
+        if words[0] not in ("get", "tcp") or all(word.endswith(f":{PORT}") for word in words[1:]):
+            raise Unasked(name, f"`{words[0]}` is asked by probe pods only")
+        return super().__call__(name, words)
+
+
+def somebody_elses(network: Network | None, proxy: KubeProxy | None) -> Observed:
+    """The same nodes in a cluster that no site file declares."""
+    declared = site().target
+    fabric = Fabric(
+        name="theirs",
+        pod_cidr=declared.cluster.pod_cidr,
+        service_cidr=declared.cluster.service_cidr,
+        network=network or Network(),
+        kube_proxy=proxy or KubeProxy(),
+    )
+    return Observed("web", None, Side(nodes=declared.nodes, cluster=fabric), Workload())
+
+
 def met() -> dict[str, int]:
     """Every endpoint answered."""
     return {p["metadata"]["name"]: 16 for p in probe_pods()}
@@ -178,9 +212,14 @@ def judged(
     proxy: KubeProxy | None = None,
     without_probes: bool = False,
     enforces_policies: bool = False,
+    ours: bool = True,
+    only_looks: bool = False,
 ) -> list[Finding]:
-    """The findings of one check where this is spoiled on the subject."""
-    kube = MemoryKube(Pods(pods or {}))
+    """The findings of one check where this is spoiled on the subject.
+
+    `only_looks`: as the doctor does, whose nodes answer by themselves what needs no other probe.
+    """
+    kube = MemoryKube(OnlyNodes(pods or {}) if only_looks else Pods(pods or {}))
     kube.put(*json.loads(recorded("services.json")), *slices(), *probe_pods(), *objects)
     by_node = {
         p["spec"]["nodeName"]: p["metadata"]["name"]
@@ -188,13 +227,16 @@ def judged(
         if p["metadata"]["labels"]["app"] == "probe"
     }
     context = DataPlane(
-        site=site(network=network, proxy=proxy),
+        site=site(network=network, proxy=proxy) if ours else somebody_elses(network, proxy),
         hosts={name: Host(name, (host or {}) if name == SUBJECT else {}) for name in SUBNETS},  # type: ignore[misc] # only run() is asked
         kube=kube,
-        probes={} if without_probes else by_node,
+        probes={} if without_probes or only_looks else by_node,
         clock=StillClock(),
         node_probes={} if without_probes else {node: f"node-{node}" for node in SUBNETS},
         enforces_policies=enforces_policies,
+        ours=ours,
+        daemons={} if ours else daemons_of(MemoryKube().put(*stock.objects())),
+        without_probes=only_looks,
     )
     (check,) = [check for check in in_group("dataplane") if check.code == code]
     return judge([check], context)
