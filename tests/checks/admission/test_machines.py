@@ -98,7 +98,7 @@ def test_a_slow_disk_fails_where_etcd_will_be() -> None:
 
 
 QUIET = Contention(
-    2.6, 2.0, (0.0,) * 99 + (0.4,), busy=0.12, own=0.10, waiting=0.03, window=CpuWindow(1000, 0)
+    2.6, 2.0, (0.0,) * 99 + (0.4,), busy=0.12, own=0.10, waiting=0.03, window=CpuWindow(1000, 0, 880)
 )
 NOISY = Contention(
     3.4,
@@ -107,7 +107,7 @@ NOISY = Contention(
     busy=1.0,
     own=0.10,
     waiting=0.97,
-    window=CpuWindow(1000, 0),
+    window=CpuWindow(1000, 0, 880),
 )
 
 
