@@ -160,7 +160,7 @@ def _raise_on_nodes(
         clock.sleep(_POLL_S)
 
 
-def remove_probes(kube: Kube, clock: Clock, *, within_s: float = 60.0) -> None:
+def remove_probes(kube: Kube, clock: Clock, *, within_s: float = READY_WITHIN_S) -> None:
     """Remove all of it and wait until no probe pod is left; the namespace itself goes seconds later.
 
     Raises ServiceFailed where pods are left in time.
