@@ -16,7 +16,7 @@ _HEAD = """\
 
 Written by `make bench` ({machine}). Peers come from their packages and take turns with ours in one run; a
 ratio is ours over the peer's in that run, and says more than the figures beside it.
-`make bench-NAME` runs one.
+`make bench-replay` runs one of them.
 """
 _TABLE = "| what | ours | | peer | ratio | goal | |\n|---|---:|---|---|---:|---|---|\n"
 _MET = {True: "met", False: "**not met**", None: ""}
