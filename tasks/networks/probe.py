@@ -110,21 +110,10 @@ def raise_probes(
     Raises ServiceFailed with each missing pod's state where they are not in time, or where an earlier run's
     are still being removed then.
     """
-    started = clock.now()
-    _await_the_last_gone(kube, clock, started + timedelta(seconds=within_s))
-    for manifest in manifests(reference):
-        kube.apply(manifest)
-    while True:
-        pods = kube.list("v1", "Pod", namespace=NAMESPACE)
-        found = Probes(_ready(pods, POD_APP), _ready(pods, NODE_APP))
-        peers = _ready(pods, PEER_APP)
-        missing = [n for n in nodes if n not in found.pods or n not in found.nodes or n not in peers]
-        if not missing:
-            _settle(kube, clock, found)
-            return found
-        if (clock.now() - started).total_seconds() > within_s:
-            raise _not_in_time(kube, pods, missing, within_s)
-        clock.sleep(_POLL_S)
+    ready = _stand(kube, clock, nodes, manifests(reference), within_s)
+    found = Probes(ready[POD_APP], ready[NODE_APP])
+    _settle(kube, clock, found)
+    return found
 
 
 @contextmanager
@@ -135,26 +124,31 @@ def on_every_node(
 
     Raises like `raise_probes` and `remove_probes`.
     """
+    mine = [each for each in manifests(reference) if each["metadata"]["name"] in (NAMESPACE, NODE_APP)]
     try:
-        yield _raise_on_nodes(kube, clock, nodes, reference, within_s)
+        yield _stand(kube, clock, nodes, mine, within_s)[NODE_APP]
     finally:
         remove_probes(kube, clock)
 
 
-def _raise_on_nodes(
-    kube: Kube, clock: Clock, nodes: Sequence[str], reference: str, within_s: float
-) -> Mapping[str, str]:
+def _stand(
+    kube: Kube, clock: Clock, nodes: Sequence[str], objects: Sequence[dict[str, Any]], within_s: float
+) -> Mapping[str, Mapping[str, str]]:
+    """Apply the objects and wait until every DaemonSet among them has a ready pod on each node.
+
+    Names of pods by node, by DaemonSet. Raises ServiceFailed with each missing pod's state.
+    """
     started = clock.now()
     _await_the_last_gone(kube, clock, started + timedelta(seconds=within_s))
-    for manifest in manifests(reference):
-        if manifest["metadata"]["name"] in (NAMESPACE, NODE_APP):
-            kube.apply(manifest)
+    for manifest in objects:
+        kube.apply(manifest)
+    apps = [each["metadata"]["name"] for each in objects if each["kind"] == "DaemonSet"]
     while True:
         pods = kube.list("v1", "Pod", namespace=NAMESPACE)
-        found = _ready(pods, NODE_APP)
-        missing = [node for node in nodes if node not in found]
+        ready = {app: _ready(pods, app) for app in apps}
+        missing = [node for node in nodes if not all(node in standing for standing in ready.values())]
         if not missing:
-            return found
+            return ready
         if (clock.now() - started).total_seconds() > within_s:
             raise _not_in_time(kube, pods, missing, within_s)
         clock.sleep(_POLL_S)
