@@ -40,7 +40,18 @@ SLOW = (
     "replay/test_sessions.py",
     "replay/test_tls.py",
     "report/test_page.py",
+    "replay/test_glance.py",
+    "replay/test_server_timing.py",
+    "replay/spread",
+    "report/test_joined.py",
     "rehearsal/services",
+    "rehearsal/test_customers.py",
+    "rehearsal/test_parts_killed.py",
+    "steps/test_approve_on_a_terminal.py",
+    "steps/test_replay_page.py",
+    "steps/test_replay_pilot.py",
+    "networks/test_host_asked.py",
+    "facts/test_together.py",
     "flows",
 )
 
