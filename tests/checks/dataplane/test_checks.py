@@ -302,20 +302,24 @@ def test_drops_count_only_what_rises_meanwhile() -> None:
     assert verdict(judged("CT-DROPS", host=says(conntrack.ask(), rising))) is Verdict.PASS
 
 
-def test_new_connections_that_meet_a_time_wait_fail_only_where_both_counters_rise() -> None:
+@pytest.mark.parametrize("old_kernel", [False, True])
+def test_new_connections_that_meet_a_time_wait_fail_only_where_both_counters_rise(old_kernel: bool) -> None:
     asked: dict[str, int] = {}
+    rejected = "TcpExt.PAWSEstab" if old_kernel else "TcpExt.PAWSTimewait"
 
     def counted(*risen: str) -> Any:
         def answer(pod: str) -> dict[str, str]:
             asked[pod] = asked.get(pod, 0) + 1
             text = recorded("counters.txt")
+            if old_kernel:  # Debian 12's 6.1 has no counter of that name
+                text = text.replace(" PAWSTimewait ", " AnotherCounter ")
             for counter in risen:
                 text = raised(text, counter, 30 * asked[pod])
             return {"counters": text}
 
         return {"count": answer}
 
-    both = counted("TcpExt.PAWSTimewait", "TcpExt.TCPSynRetrans")
+    both = counted(rejected, "TcpExt.TCPSynRetrans")
     assert verdict(judged("CT-PAWS", pods=both)) is Verdict.FAIL
     assert verdict(judged("CT-PAWS", pods=counted("TcpExt.TCPSynRetrans"))) is Verdict.PASS
 
