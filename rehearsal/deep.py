@@ -161,6 +161,7 @@ def _write_site_file(mine: Plan, programs: Path, image: Path, out: Path) -> Path
     accelerator = kvm_host.accelerator()
     content = declaration(mine, programs, out)
     content["target"]["kvm"] = _machines(mine, image, accelerator)
+    content["profile"] = "web"  # limits, units, module options and links outlive a boot as well
     content["target"]["cluster"]["network"] = {
         "kind": "flannel_wireguard"
     }  # containers' kernel has none here
