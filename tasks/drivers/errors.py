@@ -12,6 +12,10 @@ class OutsideError(Exception):
         self.remedy = remedy
         super().__init__(f"{part}: {what}" + (f"; {remedy}" if remedy else ""))
 
+    def __reduce__(self) -> tuple[type[OutsideError], tuple[str, str, str]]:
+        """It may come from another process: pickled by its parts, not by its message."""
+        return type(self), (self.part, self.what, self.remedy)
+
 
 class HostUnreachable(OutsideError):
     """No connection to the host."""

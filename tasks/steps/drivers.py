@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -14,7 +13,7 @@ from inventory.errors import BadInput
 from inventory.models.secret import Secret
 from inventory.models.services import Bucket, Database, Edge
 from inventory.models.site import Site
-from tasks.drivers.aws import AwsAccount
+from tasks.drivers.aws_process import AwsProcess
 from tasks.drivers.dns import AuthoritativeZone
 from tasks.drivers.edge import HaproxyEdge, over_host, over_tcp
 from tasks.drivers.kube import KubeApi
@@ -54,15 +53,14 @@ class Drivers:
 
     def aws(self) -> Aws:
         """The account that is left."""
-        return self._once("aws", lambda: AwsAccount.open(self._site.source.aws))
+        return self._once("aws", lambda: AwsProcess.open(self._site.source.aws))
 
     def release_aws(self) -> None:
-        """Forget the account's clients: the service models that they hold take 100 MB."""
+        """End the process that asks the account: the service models that it holds take 100 MB."""
         with self._lock:
             opened = self._opened.pop("aws", None)
         if opened is not None:
             opened.close()
-            gc.collect()
 
     def hosts(self) -> Mapping[str, Host]:
         """Every declared node of the target."""
