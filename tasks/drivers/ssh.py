@@ -32,6 +32,7 @@ _KILL_AFTER_S = 2  # between SIGTERM and SIGKILL
 _GRACE_S = 5.0  # how long we wait past the host's own time-out before the connection counts as dead
 _LINGER_S = 1.0  # a child that keeps the output open does not hold us longer than this after the exit
 _CHUNK = 1 << 17
+_LOOK_AGAIN_S = 0.05  # for an end that came without one of its output
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TIMED_OUT = (124, 137)  # of timeout(1): ended by SIGTERM, by SIGKILL
 
@@ -139,6 +140,9 @@ class SshHost:
         started = time.monotonic()
         deadline = started + timeout_s + _KILL_AFTER_S + _GRACE_S
         exited: float | None = None
+        arrived = threading.Event()  # looking again and again would take the time of all other hosts' threads
+        channel.in_buffer.set_event(arrived)
+        channel.in_stderr_buffer.set_event(arrived)
         while True:
             # Looked at before the last read: what arrived before the end is read for certain.
             ended = channel.exit_status_ready() and (
@@ -156,8 +160,10 @@ class SshHost:
                 raise HostUnreachable(self.name, "the connection was lost while a command ran")
             elif time.monotonic() > deadline:
                 raise self._out_of_time(command, timeout_s)
+            elif channel.eof_received:
+                channel.status_event.wait(_LOOK_AGAIN_S)
             else:
-                channel.status_event.wait(0.002 if time.monotonic() - started < 1 else 0.02)
+                arrived.wait(_LOOK_AGAIN_S)
 
     def _receive(self, channel: paramiko.Channel, command: Shellable, out: bytearray, err: bytearray) -> bool:
         """Move what has arrived into `out` and `err`; whether there was any. Raises CommandFailed."""
