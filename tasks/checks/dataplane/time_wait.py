@@ -80,7 +80,7 @@ def run(context: DataPlane) -> list[Finding]:
 
 
 def _sum(context: DataPlane, names: Sequence[str], pods: Iterable[str]) -> int:
-    """The first of these counters that the kernel has, over the pods' namespaces. Raises what `ask` raises."""
+    """The first of these counters that the kernel has, summed over the pods. Raises what `ask` raises."""
 
     def value(text: str) -> int:
         found = counters.parse(parse(text)["counters"])

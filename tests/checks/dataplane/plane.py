@@ -13,6 +13,7 @@ from inventory.models.finding import Finding
 from inventory.models.site import Side, Workload
 from inventory.models.verdict import Verdict
 from tasks.checks.context import DataPlane
+from tasks.checks.dataplane import steal
 from tasks.checks.registry import in_group, judge
 from tasks.drivers.errors import HostUnreachable, Unasked
 from tasks.drivers.ports import Output
@@ -100,7 +101,7 @@ class Host:
             (counters.ask(), recorded("counters.txt")),
             (neighbour_cache.ask(), recorded("arp-cache.txt")),
             (flannel.ask_leases(etcd_access("https://10.60.0.11:2379")), recorded("leases.txt")),
-            (cpu.ask(1.0), "cpu 10 0 10 80 0 0 0 0 0 0\ncpu 30 0 30 240 0 0 0 1 0 0\n"),
+            (cpu.ask(steal.WINDOW_S), "cpu 10 0 10 80 0 0 0 0 0 0\ncpu 30 0 30 240 0 0 0 1 0 0\n"),
             (virtualization.ask(), KVM),
             (Asked("", Command.of("dmesg"), str), "[ 1.0] Linux\n"),
             *((sysctl.ask(keys), settings(keys, values)) for keys, values in SYSCTLS.items()),
