@@ -11,12 +11,12 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from inventory.errors import BadInput
 from tasks.replay.clients import Clients
+from tasks.replay.columns import column
 from tasks.replay.formats.catalog import named, recognised
 from tasks.replay.formats.entry import BrokenLine, Entry, Format, Headers
 from tasks.replay.formats.opened import HEAD_BYTES, opened
@@ -146,7 +146,7 @@ def _sorted(path: Path, rows: _Rows, form: Format) -> Capture:
     rows.status = array("H")
     client = array("I")
     if rows.clients is not None:
-        client = _array("I", np.frombuffer(rows.clients.numbers, dtype=np.uint32)[order])
+        client = column("I", np.frombuffer(rows.clients.numbers, dtype=np.uint32)[order])
     del order
     skipped_before = np.full(len(times) + 1, len(rows.skipped_at_s), dtype=np.uint32)
     skipped_before[:-1] = np.searchsorted(np.sort(np.array(rows.skipped_at_s)), times, "left")
@@ -159,21 +159,15 @@ def _sorted(path: Path, rows: _Rows, form: Format) -> Capture:
             Target(request.method, request.path, route, request.headers, request.body)
             for request, route in zip(rows.index, routes, strict=True)
         ),
-        at_s=_array("d", times),
-        target=_array("I", which),
-        status=_array("H", status),
-        skipped_before=_array("I", skipped_before),
+        at_s=column("d", times),
+        target=column("I", which),
+        status=column("H", status),
+        skipped_before=column("I", skipped_before),
         bad_lines=rows.bad,
         form=form.name,
         timed=form.timed,
         client=client,
     )
-
-
-def _array(code: str, values: np.ndarray) -> array[Any]:
-    made: array[Any] = array(code)
-    made.frombytes(values.view(np.uint8).data)
-    return made
 
 
 def _spread(times: np.ndarray) -> None:
@@ -183,8 +177,8 @@ def _spread(times: np.ndarray) -> None:
     times -= times[0]
     if not whole:
         return
-    first = np.flatnonzero(np.diff(times, prepend=-1.0))
-    counts = np.diff(first, append=len(times))
+    first = np.flatnonzero(np.diff(times, prepend=-1.0)).astype(np.uint32)
+    counts = np.diff(first, append=np.uint32(len(times)))
     later_s = np.arange(len(times), dtype=np.float64)
     later_s -= np.repeat(first, counts)
     later_s /= np.repeat(counts, counts)

@@ -34,12 +34,13 @@ class Connection(asyncio.Protocol):
         "_engine",
         "_hasher",
         "_head",
-        "_heading",
         "_keep",
         "_parser",
+        "_status",
         "_transport",
         "began_s",
         "connected_s",
+        "on_headers_complete",
         "request",
         "served",
     )
@@ -47,17 +48,16 @@ class Connection(asyncio.Protocol):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+        if engine.heads:  # the parser calls it where it exists: a call for each answer, that only HEAD needs
+            self.on_headers_complete = self._headers_complete
         self._parser = httptools.HttpResponseParser(self)
         self.request = -1
         self.served = 0
         self.began_s = self.connected_s = 0.0
-        self._reset()
-
-    def _reset(self) -> None:
         self._body: bytes | None = None
         self._hasher: _Hasher | None = None
-        self._head: bytes | None = None
-        self._heading = True  # until the last header of the final answer
+        self._head: bytes | None = None  # all that came before the body, and the part of it that came along
+        self._status = 0
         self._complete = False
         self._keep = True
 
@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
         if self._head is None:
             self._head = data
             engine.slots.first_byte_s[index] = now
-        elif self._heading:
+        elif self._body is None:
             self._head += data
         try:
             self._parser.feed_data(data)
@@ -101,7 +101,7 @@ class Connection(asyncio.Protocol):
                 return
         if self._complete:
             self._answered(index, now)
-        elif self._heading and len(self._head) > MAX_HEAD_BYTES:
+        elif self._body is None and len(self._head) > MAX_HEAD_BYTES:
             self._broken(index)
 
     def _broken(self, index: int) -> None:
@@ -109,26 +109,28 @@ class Connection(asyncio.Protocol):
         self._engine.failed(index, Fault.PROTOCOL)
 
     def _answered(self, index: int, now: float) -> None:
-        slots = self._engine.slots
-        slots.status[index] = self._parser.get_status_code()
+        engine = self._engine
+        slots = engine.slots
+        slots.status[index] = self._status
         slots.body_hash[index] = self._hasher.intdigest() if self._hasher else _hash(self._body or b"")
         slots.done_s[index] = now
-        if self._engine.server_timing is not None:
-            slots.server_s[index] = self._engine.server_timing(self._head or b"")
+        if engine.server_timing is not None:
+            slots.server_s[index] = engine.server_timing(self._head or b"")
         keep = self._keep
-        if keep and self._engine.is_head(index):
+        if keep and engine.heads and engine.is_head(index):
             self._parser = httptools.HttpResponseParser(self)  # the old one still waits for a body
         self.request = -1
         self.served += 1
-        self._reset()
+        self._head = self._body = self._hasher = None
+        self._complete = False
         if not keep:
             self._transport.abort()
-        self._engine.finished(index, self if keep else None)
+        engine.finished(index, self if keep else None)
 
-    def on_headers_complete(self) -> None:
+    def _headers_complete(self) -> None:
         """An answer to HEAD has no body, whatever its length says."""
-        self._heading = False
-        if self._engine.is_head(self.request) and self._parser.get_status_code() >= 200:
+        if self._engine.is_head(self.request) and (status := self._parser.get_status_code()) >= 200:
+            self._status = status
             self._complete = True
             self._keep = self._parser.should_keep_alive()
 
@@ -143,10 +145,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The whole answer is there, unless it was only an interim one (1xx)."""
-        if self._parser.get_status_code() < 200:
-            self._heading = True
-            return
-        if not self._complete:
+        if not self._complete and (status := self._parser.get_status_code()) >= 200:
+            self._status = status
             self._complete = True
             self._keep = self._parser.should_keep_alive()
 
@@ -156,7 +156,8 @@ class Connection(asyncio.Protocol):
         self.request = -1
         if index < 0:
             self._engine.lost(self)
-        elif exc is None and head is not None and not self._heading and _ends_with_connection(head):
+        elif exc is None and head is not None and _ends_with_connection(head):
+            self._status = self._parser.get_status_code()
             self._keep = False
             self._answered(index, _clock())
             self._engine.lost(self)

@@ -56,7 +56,7 @@ class Engine(OpenLoop):
         super().__init__(due_s, limits.timeout_s)
         self._wires, self._which = wires, which
         self.server_timing = server_timing
-        self._heads = frozenset(i for i, wire in enumerate(wires) if wire.startswith(b"HEAD "))
+        self.heads = frozenset(i for i, wire in enumerate(wires) if wire.startswith(b"HEAD "))
         self._unsafe = frozenset(i for i, w in enumerate(wires) if not w.startswith((b"GET ", b"HEAD ")))
         self._address, self._limits, self._tls, self._server_name = address, limits, tls, server_name
         self._sources = cycle(sources) if sources else None
@@ -71,15 +71,17 @@ class Engine(OpenLoop):
 
     def is_head(self, index: int) -> bool:
         """Whether the request of this slot is a HEAD."""
-        return bool(self._heads) and self._which[index] in self._heads
+        return self._which[index] in self.heads
 
     def _dispatch(self, index: int) -> None:
         if self._idle:
             self._give(self._idle.pop(), index)
             return
-        self._waiting.append(index)
-        self._open_as_needed()
-        backlog = len(self._waiting) - self._connecting
+        waiting = self._waiting
+        waiting.append(index)
+        if self._connecting + len(self._open) < self._limits.connections:
+            self._open_as_needed()
+        backlog = len(waiting) - self._connecting
         if backlog > self.backlog_max:
             self.backlog_max = backlog
 
@@ -130,9 +132,6 @@ class Engine(OpenLoop):
             opened.close()
             raise
         return transport
-
-    def _next_waiting(self) -> int | None:
-        return self._first_of(self._waiting)
 
     def _next_for_new(self) -> int | None:
         index = self._first_of(self._again)
@@ -189,10 +188,12 @@ class Engine(OpenLoop):
         self._carrier[index] = None
         if connection is not None:
             self._free(connection)
-        self._count_one()
+        self.finished_count += 1
+        if self.finished_count == self._count:
+            self._over.set()
 
     def _free(self, connection: Connection) -> None:
-        index = self._next_waiting()
+        index = self._first_of(self._waiting) if self._waiting else None
         if index is None:
             self._idle.append(connection)
         else:

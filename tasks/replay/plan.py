@@ -9,6 +9,7 @@ import numpy as np
 
 from inventory.errors import BadInput
 from tasks.replay.capture import Capture, Target
+from tasks.replay.columns import column
 
 MAX_REQUESTS = 20_000_000  # a run holds about 60 bytes a request
 MAX_PAUSE_S = (
@@ -66,8 +67,9 @@ def at_rate(
         _positive("duration", duration_s)
         requests = max(1, round(min(duration_s * rate_rps, MAX_REQUESTS + 1.0)))
     count = _allowed(len(capture) if requests is None else requests)
-    picked = (start + np.arange(count)) % len(capture)
-    due = np.arange(count, dtype=np.float64) / rate_rps
+    due = np.arange(count, dtype=np.float64)
+    due /= rate_rps
+    picked = _walked(capture, start, count)
     return _plan(capture, due, picked, _skipped(capture, start, count), f"{rate_rps:g} requests/s")
 
 
@@ -101,7 +103,7 @@ def poisson(
         # Given their number, the arrivals of a Poisson process are independent and uniform.
         count = _allowed(int(dice.poisson(min(duration_s * rate_rps, MAX_REQUESTS * 2.0))))
         due = np.sort(dice.uniform(0, duration_s, count))
-    picked = (start + np.arange(len(due))) % len(capture)
+    picked = _walked(capture, start, len(due))
     pace = f"Poisson arrivals, {rate_rps:g} requests/s, seed {seed}"
     return _plan(capture, due, picked, _skipped(capture, start, len(due)), pace)
 
@@ -133,7 +135,7 @@ def ramp(
     k, slope = np.arange(count, dtype=np.float64), (to_rps - from_rps) / duration_s
     # The root in the form that does not divide by a slope of 0, nor cancel near it.
     due = 2 * k / (from_rps + np.sqrt(np.maximum(from_rps**2 + 2 * slope * k, 0.0)))
-    picked = (start + np.arange(count)) % len(capture)
+    picked = _walked(capture, start, count)
     pace = f"from {from_rps:g} to {to_rps:g} requests/s in {duration_s:g} s"
     return _plan(capture, due, picked, _skipped(capture, start, count), pace)
 
@@ -157,8 +159,8 @@ def as_captured(
     if not capture.timed:
         raise BadInput(f"the format {capture.form} has no times; give a rate", capture.file)
     at_s = np.frombuffer(capture.at_s, dtype=np.float64)
-    lines = start + np.arange(_allowed(len(capture) if requests is None else requests))
-    around, picked = np.divmod(lines, len(capture))
+    walked = _allowed(len(capture) if requests is None else requests)
+    around, picked = np.divmod(_lines(capture, start, walked), np.uint32(len(capture)))
     period_s = at_s[-1] + (at_s[-1] / (len(at_s) - 1) if len(at_s) > 1 else 1.0)
     due = (at_s[picked] + around * period_s) / speed
     due -= due[0]
@@ -179,18 +181,32 @@ def as_captured(
 
 
 def _plan(capture: Capture, due: np.ndarray, picked: np.ndarray, skipped: int, pace: str) -> Plan:
+    def of(code: str, values: array[int]) -> array[int]:
+        return column(code, np.frombuffer(values, dtype=code)[picked]) if values else array(code)
+
     return Plan(
         targets=capture.targets,
-        due_s=array("d", np.ascontiguousarray(due, dtype=np.float64).tobytes()),
-        target=array("I", np.frombuffer(capture.target, dtype=np.uint32)[picked].tobytes()),
-        expected_status=array("H", np.frombuffer(capture.status, dtype=np.uint16)[picked].tobytes()),
+        due_s=column("d", due),
+        target=of("I", capture.target),
+        expected_status=of("H", capture.status),
         records=len(picked) + skipped,
         skipped=skipped,
         pace=pace,
-        client=array("I", np.frombuffer(capture.client, dtype=np.uint32)[picked].tobytes())
-        if capture.client
-        else array("I"),
+        client=of("I", capture.client),
     )
+
+
+def _lines(capture: Capture, start: int, count: int) -> np.ndarray:
+    """The numbers of the lines that are walked, 4 bytes each; after the capture's last one they go on."""
+    first = start % len(capture)
+    return np.arange(first, first + count, dtype=np.uint32)
+
+
+def _walked(capture: Capture, start: int, count: int) -> np.ndarray:
+    """The lines that are walked from `start` on; after the last one comes the first."""
+    lines = _lines(capture, start, count)
+    lines %= np.uint32(len(capture))
+    return lines
 
 
 def _skipped(capture: Capture, start: int, count: int) -> int:
