@@ -15,10 +15,11 @@ from inventory.models.change import Change, Run
 from inventory.models.cluster import Cluster, KubeProxy, Node
 from inventory.models.command import Script
 from inventory.models.secret import Secret
-from tasks.facts import iptables, sysctl
+from tasks.facts import config_files, iptables, sysctl
 from tasks.facts.asked import Asked
 from tasks.facts.gather import Facts
 from tasks.operations import units
+from tasks.operations.assigned import SYSCTL_CONF, SYSCTL_FOLDERS, patterns, sysctls
 from tasks.operations.files import Wanted
 
 UNIT = "kube-proxy.service"
@@ -28,6 +29,7 @@ ACCOUNT = "safe-harbor-kube-proxy"
 ACCOUNT_NAMESPACE = "kube-system"
 CLUSTER_CA = "/etc/kubernetes/pki/ca.crt"
 CONNTRACK_MAX = "net.netfilter.nf_conntrack_max"
+SYSCTL_FILES = patterns(SYSCTL_FOLDERS, SYSCTL_CONF)
 
 _UNIT = """# Written by safe-harbor
 [Unit]
@@ -106,14 +108,15 @@ def refuse_hidden_clients(proxy: KubeProxy, policies: Sequence[Mapping[str, Any]
         )
 
 
-def flags(node: Node, cluster: Cluster, *, conntrack_writable: bool) -> tuple[str, ...]:
+def flags(node: Node, cluster: Cluster, *, sets_conntrack: bool) -> tuple[str, ...]:
     """kube-proxy's flags on this node.
 
     Flags and not `--config`: a configuration file is watched, and each watch takes one of the few inotify
     instances of the machine (128 by default), which a node full of pods can run out of.
-    Where nf_conntrack_max is read-only (any network namespace but the first), kube-proxy must not set it.
+    kube-proxy makes its own figure of nf_conntrack_max, also of a higher one: it must not where the node sets
+    it at boot, nor where it is read-only (any network namespace but the first).
     """
-    per_core, least = (32768, 131072) if conntrack_writable else (0, 0)
+    per_core, least = (32768, 131072) if sets_conntrack else (0, 0)
     return (
         f"--kubeconfig={FOLDER}/kubeconfig",
         f"--hostname-override={node.name}",
@@ -141,10 +144,10 @@ def kubeconfig(server: str) -> dict[str, Any]:
 
 
 def service(
-    node: Node, cluster: Cluster, server: str, token: Secret, *, conntrack_writable: bool
+    node: Node, cluster: Cluster, server: str, token: Secret, *, sets_conntrack: bool
 ) -> units.Service:
     """kube-proxy on this node; `server` is the API server's URL as the node reaches it."""
-    words = " \\\n  ".join(flags(node, cluster, conntrack_writable=conntrack_writable))
+    words = " \\\n  ".join(flags(node, cluster, sets_conntrack=sets_conntrack))
     return units.Service(
         UNIT,
         _UNIT.format(program=PROGRAM, flags=words),
@@ -161,13 +164,15 @@ def questions() -> tuple[Asked[Any], ...]:
     empty = units.Service(
         UNIT, "", tuple(Wanted(f"{FOLDER}/{name}", b"") for name in ("kubeconfig", "token"))
     )
-    return (*units.asked(empty), sysctl.ask([CONNTRACK_MAX]), iptables.ask())
+    return (*units.asked(empty), sysctl.ask([CONNTRACK_MAX]), config_files.ask(SYSCTL_FILES), iptables.ask())
 
 
 def plan_node(node: Node, cluster: Cluster, server: str, token: Secret, facts: Facts) -> list[Change]:
     """kube-proxy's changes on this node."""
     setting = facts.of(sysctl.ask([CONNTRACK_MAX]))[CONNTRACK_MAX]
-    wanted = service(node, cluster, server, token, conntrack_writable=setting.writable)
+    at_boot = {each.key for file in facts.of(config_files.ask(SYSCTL_FILES)) for each in sysctls(file)}
+    sets_conntrack = setting.writable and CONNTRACK_MAX not in at_boot
+    wanted = service(node, cluster, server, token, sets_conntrack=sets_conntrack)
     return [
         *units.plan(node.name, facts, wanted, f"Services in {cluster.kube_proxy.mode} mode"),
         *plan_userspace_removal(node.name, facts.of(iptables.ask())),

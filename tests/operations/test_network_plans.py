@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from ipaddress import IPv4Interface, IPv4Network
@@ -16,8 +17,8 @@ from inventory.errors import BadInput
 from inventory.models.change import PutFile, Run
 from inventory.models.cluster import KubeProxy, Network, ProxyMode
 from inventory.models.secret import Secret
+from tasks.facts import config_files, iptables, sysctl
 from tasks.facts import files as file_facts
-from tasks.facts import iptables, sysctl
 from tasks.facts.flannel import SubnetEnv, ask_config, ask_subnet
 from tasks.operations import cni, flannel, kube_proxy
 from tests.operations.network_site import facts, files_answer, service_answers, site
@@ -165,15 +166,23 @@ def test_the_conflist_is_planned_until_it_is_the_rendering() -> None:
     )
 
 
-def proxy_facts(declared: Any, *, running: bool, access: str = "ro", rules: str = "") -> Any:
+def proxy_facts(
+    declared: Any, *, running: bool, access: str = "ro", rules: str = "", sysctl_file: str = ""
+) -> Any:
     node = declared.target.nodes[1]
-    service = kube_proxy.service(
-        node, declared.target.cluster, SERVER, TOKEN, conntrack_writable=access == "rw"
-    )
+    service = kube_proxy.service(node, declared.target.cluster, SERVER, TOKEN, sets_conntrack=access == "rw")
     questions = kube_proxy.questions()
     setting = (sysctl.ask([kube_proxy.CONNTRACK_MAX]), f"{kube_proxy.CONNTRACK_MAX}\t{access}\t262144\n")
-    answers = (*service_answers(service, questions, running=running), setting, (iptables.ask(), rules))
+    files = (config_files.ask(kube_proxy.SYSCTL_FILES), config_answer(sysctl_file))
+    known = service_answers(service, questions, running=running)
+    answers = (*known, setting, files, (iptables.ask(), rules))
     return node, facts(node.name, *answers)
+
+
+def config_answer(text: str, path: str = "/etc/sysctl.d/90-shop.conf") -> str:
+    """One file that matched, or none."""
+    coded = [base64.b64encode(each.encode()).decode() for each in (f"{path}\0", f"{path}\0", text)]
+    return "\n".join(coded) + "\n" if text else ""
 
 
 def unit_of(changes: Any) -> str:
@@ -192,6 +201,16 @@ def test_kube_proxy_leaves_a_read_only_conntrack_table_alone(access: str, flag: 
     unit = unit_of(kube_proxy.plan_node(node, declared.target.cluster, SERVER, TOKEN, bare))
     for word in (flag, "--proxy-mode=iptables", "--cluster-cidr=10.244.0.0/16", "--masquerade-all=false"):
         assert word in unit
+
+
+def test_kube_proxy_leaves_the_conntrack_table_to_a_node_that_sets_it_at_boot() -> None:
+    declared = site()
+    for text, flag in (
+        ("net.netfilter.nf_conntrack_max = 262144\n", "--conntrack-max-per-core=0"),
+        ("# net.netfilter.nf_conntrack_max = 262144\n", "--conntrack-max-per-core=32768"),
+    ):
+        node, bare = proxy_facts(declared, running=False, access="rw", sysctl_file=text)
+        assert flag in unit_of(kube_proxy.plan_node(node, declared.target.cluster, SERVER, TOKEN, bare))
 
 
 def test_kube_proxy_repeats_without_a_change_and_hides_its_token() -> None:
@@ -233,7 +252,7 @@ def test_rules_of_userspace_mode_are_removed_after_the_new_proxy_has_started() -
 
 def test_the_declared_mode_and_masquerade_all_are_flags() -> None:
     declared = site(proxy=KubeProxy(mode=ProxyMode.NFTABLES, masquerade_all=True))
-    flags = kube_proxy.flags(declared.target.nodes[0], declared.target.cluster, conntrack_writable=True)
+    flags = kube_proxy.flags(declared.target.nodes[0], declared.target.cluster, sets_conntrack=True)
     assert "--proxy-mode=nftables" in flags
     assert "--masquerade-all=true" in flags
 
