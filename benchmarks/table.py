@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -45,7 +46,11 @@ def show(name: str, rows: list[Row]) -> None:
 
 
 def run(main: Callable[[], int]) -> NoReturn:
-    """End the program with what `main` answers, or with 3 and a line where something outside failed."""
+    """End the program with what `main` answers, or with 3 and a line where something outside failed.
+
+    SIGTERM ends it as Ctrl-C does: what a benchmark has raised (namespaces, servers) is taken down first.
+    """
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         sys.exit(main())
     except OutsideError as error:
