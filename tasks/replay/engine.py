@@ -73,14 +73,15 @@ class Engine(OpenLoop):
         """Whether the request of this slot is a HEAD."""
         return self._which[index] in self.heads
 
-    def _dispatch(self, index: int) -> None:
-        if self._idle:
-            self._give(self._idle.pop(), index)
+    def _dispatch(self, indices: range) -> None:
+        idle, waiting = self._idle, self._waiting
+        while idle and indices:
+            self._give(idle.pop(), indices[0])
+            indices = indices[1:]
+        if not indices:
             return
-        waiting = self._waiting
-        waiting.append(index)
-        if self._connecting + len(self._open) < self._limits.connections:
-            self._open_as_needed()
+        waiting.extend(indices)
+        self._open_as_needed()
         backlog = len(waiting) - self._connecting
         if backlog > self.backlog_max:
             self.backlog_max = backlog

@@ -65,8 +65,8 @@ class Http2Engine(OpenLoop):
         # Made before the run, with all that libcurl sets up at first use; more come where they are needed.
         self._spare = [self._new_stream() for _ in range(min(STREAMS, self._count))]
 
-    def _dispatch(self, index: int) -> None:
-        self._waiting.append(index)
+    def _dispatch(self, indices: range) -> None:
+        self._waiting.extend(indices)
         self._pump_soon()
 
     def _give_up(self, index: int) -> None:

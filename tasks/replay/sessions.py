@@ -101,7 +101,11 @@ class SessionEngine(Engine):
         self._carrier[index] = connection
         connection.send(index, wire, _clock())
 
-    def _dispatch(self, index: int) -> None:
+    def _dispatch(self, indices: range) -> None:
+        for index in indices:
+            self._dispatch_one(index)
+
+    def _dispatch_one(self, index: int) -> None:
         client = self._client[index]
         resting = self._resting.pop(client, None)
         if resting is not None:
