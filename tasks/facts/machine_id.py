@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from inventory.models.command import Script, Shellable
 from tasks.facts.asked import Asked, fields
 
+_PROGRAM = """
+first() { line=; if [ -r "$1" ]; then IFS= read -r line < "$1" || true; fi; printf '%s' "$line"; }
+first /etc/machine-id; printf '\\t'
+first /sys/class/dmi/id/product_uuid; printf '\\t'
+first /proc/sys/kernel/hostname; echo
+"""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -19,10 +26,7 @@ class Identity:
 
 def command() -> Shellable:
     """Ask for all three."""
-    return Script.of(
-        'printf "%s\\t%s\\t%s\\n" "$(cat /etc/machine-id)" '
-        '"$(cat /sys/class/dmi/id/product_uuid 2>/dev/null)" "$(uname -n)"'
-    )
+    return Script.of(_PROGRAM)
 
 
 def parse(output: str) -> Identity:

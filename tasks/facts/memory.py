@@ -21,7 +21,7 @@ class Memory:
 
 def command() -> Shellable:
     """Ask for all of it."""
-    return Script.of("nproc --all; cat /proc/meminfo; echo ---; cat /proc/swaps")
+    return Script.of("nproc --all; echo --- | cat /proc/meminfo - /proc/swaps")
 
 
 def parse(output: str) -> Memory:

@@ -28,7 +28,7 @@ class System:
 
 def command() -> Shellable:
     """Ask for both."""
-    return Script.of("uname -r; uname -m; cat /etc/os-release")
+    return Script.of('set -- $(uname -rm); printf "%s\\n" "$@"; cat /etc/os-release')
 
 
 def parse(output: str) -> System:

@@ -17,9 +17,10 @@ one() {
 yes() { sign=$1; shift; if "$@" 2>/dev/null; then say "$sign" yes; else say "$sign" no; fi; }
 say detect_vm "$(systemd-detect-virt --vm 2>/dev/null || true)"
 say detect_container "$(systemd-detect-virt --container 2>/dev/null || true)"
-yes kthreadd grep -qx kthreadd /proc/2/comm
+name=; if [ -r /proc/2/comm ]; then IFS= read -r name < /proc/2/comm || true; fi
+yes kthreadd [ "$name" = kthreadd ]
 one container_file /run/systemd/container
-say init_environment "$(tr '\\0' '\\n' < /proc/1/environ 2>/dev/null | sed -n 's/^container=//p' | head -n 1)"
+say init_environment "$(tr '\\0' '\\n' < /proc/1/environ 2>/dev/null | sed -n '/^container=/{s///p;q}')"
 yes openvz [ -e /proc/user_beancounters -o -d /proc/vz ]
 yes vzhost [ -d /proc/bc ]
 yes dockerenv [ -e /.dockerenv -o -e /run/.containerenv ]
