@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,9 @@ from inventory.printable import printable
 from tasks.drivers import ssh_keys
 from tasks.drivers.errors import HostUnreachable, LoginRefused
 from tasks.drivers.ssh_host_keys import algorithms, known_of, refuse_unless_known
+
+# A lost connection is told where it is next used; its thread's own line would stand beside a planned reboot.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 _KEEPALIVE_S = 5
 _SILENT_MS = 20_000  # a host that acknowledges nothing for so long is gone
