@@ -6,19 +6,27 @@ The client library's own version of this has no time-out for connecting and shar
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import time
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import websocket
 from kubernetes import client
 
-from tasks.drivers.errors import Denied, HostUnreachable, LoginRefused, OutsideError, ServiceFailed
+from tasks.drivers.errors import (
+    Denied,
+    HostKeyRefused,
+    HostUnreachable,
+    LoginRefused,
+    OutsideError,
+    ServiceFailed,
+)
 from tasks.drivers.ports import Output
 
-CONNECT_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S, CONNECT_ATTEMPTS, _PAUSE_S = 5.0, 3, 0.2  # as for every other question to the API
+ANSWER_TIMEOUT_S = 30.0
 MAX_OUTPUT_BYTES = 8 << 20
 _STDOUT, _STDERR, _STATUS = 1, 2, 3
 
@@ -28,8 +36,8 @@ def execute(
 ) -> Output:
     """Runs what `path` (a pod's `exec` subresource with its query) names and collects its output.
 
-    Raises HostUnreachable, LoginRefused, Denied, and ServiceFailed where the pod is missing, the program
-    cannot be started or the time is over (the program may still run then).
+    Raises HostUnreachable, HostKeyRefused, LoginRefused, Denied, and ServiceFailed where the pod is missing,
+    the program cannot be started or the time is over (the program may still run then).
     """
     start = time.monotonic()
     connection = _connect(configuration, headers, path, part)
@@ -65,29 +73,53 @@ def _connect(
     configuration: client.Configuration, headers: Mapping[str, str], path: str, part: str
 ) -> websocket.WebSocket:
     url = urlsplit(configuration.host)
-    options: dict[str, Any] = {}
-    if url.scheme == "https":
-        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-        if configuration.cert_file:
-            context.load_cert_chain(configuration.cert_file, configuration.key_file)
-        options["context"] = context
-        if configuration.tls_server_name:
-            options["server_hostname"] = configuration.tls_server_name
-    connection = websocket.WebSocket(sslopt=options, skip_utf8_validation=True)
+    dialled = _dial(configuration, url, part)
+    dialled.settimeout(ANSWER_TIMEOUT_S)
+    connection = websocket.WebSocket(skip_utf8_validation=True)
     scheme = "wss" if url.scheme == "https" else "ws"
     try:
         connection.connect(  # type: ignore[no-untyped-call] # untyped library
             f"{scheme}://{url.netloc}{url.path.rstrip('/')}{path}",
-            timeout=CONNECT_TIMEOUT_S,
+            socket=dialled,
+            timeout=ANSWER_TIMEOUT_S,
             header=[f"{name}: {value}" for name, value in headers.items() if name == "authorization"],
             subprotocols=["v5.channel.k8s.io", "v4.channel.k8s.io"],
             suppress_origin=True,
         )
     except websocket.WebSocketBadStatusException as error:
+        dialled.close()
         raise _refused(part, error) from error
     except (websocket.WebSocketException, OSError) as error:
+        dialled.close()
         raise HostUnreachable(part, f"{configuration.host} does not answer: {error}") from error
     return connection
+
+
+def _dial(configuration: client.Configuration, url: SplitResult, part: str) -> socket.socket:
+    """TCP and TLS. Tried again, as nothing has been asked yet: a busy server takes its time to let one in."""
+    context = None
+    if url.scheme == "https":
+        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+        if configuration.cert_file:
+            context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    host, port = url.hostname or "", url.port or (443 if context else 80)
+    for left in reversed(range(CONNECT_ATTEMPTS)):
+        raw: socket.socket | None = None
+        try:
+            raw = socket.create_connection((host, port), CONNECT_TIMEOUT_S)
+            if context is None:
+                return raw
+            return context.wrap_socket(raw, server_hostname=configuration.tls_server_name or host)
+        except OSError as error:
+            if raw is not None:
+                raw.close()
+            if isinstance(error, ssl.SSLCertVerificationError):
+                what = f"the certificate of {configuration.host} is not the kubeconfig's: {error}"
+                raise HostKeyRefused(part, what, "fetch the kubeconfig anew") from error
+            if not left:
+                raise HostUnreachable(part, f"{configuration.host} does not answer: {error}") from error
+            time.sleep(_PAUSE_S)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _refused(part: str, error: websocket.WebSocketBadStatusException) -> OutsideError:

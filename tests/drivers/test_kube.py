@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes import client
 
 from inventory.errors import BadInput
 from tasks.drivers import kube as module
+from tasks.drivers import kube_exec
 from tasks.drivers.errors import Denied, HostKeyRefused, HostUnreachable, LoginRefused, ServiceFailed
 from tasks.drivers.kube import KubeApi, refusal
 from tests.drivers.api_server import ApiServer, free_port, running
@@ -186,6 +188,28 @@ def test_another_servers_certificate_is_refused(server: ApiServer, tmp_path: Pat
     subprocess.run([*words, "-keyout", tmp_path / "key", "-out", other], check=True, capture_output=True)
     with pytest.raises(HostKeyRefused, match="certificate"):
         KubeApi.open(server.kubeconfig(ca=other)).list("v1", "Pod")
+    with pytest.raises(HostKeyRefused, match="certificate"):
+        KubeApi.open(server.kubeconfig(ca=other)).execute("default", "pod", ["true"])
+
+
+def test_a_server_that_lets_nobody_in_at_first_is_asked_again(tmp_path: Path) -> None:
+    """The first dial is refused: the port is bound, and listens a moment later."""
+    with socket.socket() as late:
+        late.bind(("127.0.0.1", 0))
+        configuration = client.Configuration(host=f"http://127.0.0.1:{late.getsockname()[1]}")
+
+        def answer() -> None:
+            late.listen()
+            asker, _ = late.accept()
+            with asker:
+                asker.recv(4096)
+                asker.sendall(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
+
+        timer = threading.Timer(0.1, answer)
+        timer.start()
+        with pytest.raises(Denied, match="403"):
+            kube_exec.execute(configuration, {}, "/exec", "pod", 5.0)
+        timer.join()
 
 
 def test_running_a_program_in_a_missing_pod_fails_by_name(kube: KubeApi) -> None:
