@@ -85,7 +85,7 @@ class ProxyNode:
         )
         declared = Node(name=self.name, address=IPv4Address(f"10.199.0.{10 + self.number}"))
         program = self.programs / "kube-proxy-1.25" if old else self.folder / "kube-proxy"
-        argv = [str(program), *kube_proxy.flags(declared, cluster, conntrack_writable=False)]
+        argv = [str(program), *kube_proxy.flags(declared, cluster, sets_conntrack=False)]
         argv += [f"--kubeconfig={cluster.kubeconfig}", *(["--proxy-mode=userspace"] if old else [])]
         self.proxy = start(self.name, argv, self.folder / f"{self.name}.log", answer_success)
 
