@@ -98,6 +98,19 @@ def judge(
     return findings
 
 
+def judge_patiently(
+    checks: Sequence[Check], context: object, on_done: Callable[[Check], None] = lambda _: None
+) -> list[Finding]:
+    """Like `judge`; those that could not observe are asked once more at the end, and that answer counts.
+
+    A time-out says that a node was busy, which may be over; a failure was observed, and stands.
+    """
+    findings = judge(checks, context, on_done)
+    blind = {each.code for each in findings if each.verdict is Verdict.ERROR}
+    again = judge([check for check in checks if check.code in blind], context, on_done)
+    return [each for each in findings if each.code not in blind] + again
+
+
 def observe(check: Check, context: object) -> list[Finding]:
     """Run one, as `judge` does. Raises Unasked where it needs a probe pod and there is none."""
     try:

@@ -19,17 +19,10 @@ from kubernetes import client, config
 from kubernetes.config.config_exception import ConfigException
 
 from inventory.errors import BadInput
-from tasks.drivers.errors import (
-    Denied,
-    HostKeyRefused,
-    HostUnreachable,
-    LoginRefused,
-    OutsideError,
-    ServiceFailed,
-    Throttled,
-)
+from tasks.drivers.errors import HostUnreachable, ServiceFailed, Throttled
 from tasks.drivers.kube_exec import execute
 from tasks.drivers.kube_kinds import Catalogue, Served
+from tasks.drivers.kube_refusals import no_answer, refusal
 from tasks.drivers.ports import Json, Output
 
 log = logging.getLogger(__name__)
@@ -262,12 +255,13 @@ class KubeApi:
             )
             content: bytes = response.read()
         except (client.ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _no_answer(self._name, self._configuration.host, error) from error
+            raise no_answer(self._name, self._configuration.host, error) from error
         if 200 <= response.status < 300:
             return content
         if response.status == 404 and absent_is_none:
             return None
-        raise refusal(self._name, f"{method} {path}", response.status, content)
+        refused = refusal(self._name, f"{method} {path}", response.status, content)
+        raise _Expired(refused.what) if response.status == 410 else refused
 
 
 class _Expired(Exception):
@@ -278,32 +272,3 @@ def _settled(stored: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in stored.items() if key != "metadata"}
     kept["metadata"] = {key: value for key, value in stored["metadata"].items() if key not in _VOLATILE}
     return kept
-
-
-def _no_answer(name: str, host: str, error: Exception) -> OutsideError:
-    text = str(getattr(error, "reason", None) or error)
-    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
-        return HostKeyRefused(
-            name, f"the certificate of {host} is not the kubeconfig's: {text}", "fetch the kubeconfig anew"
-        )
-    return HostUnreachable(
-        name, f"{host} does not answer: {text}", "is the API server up, and is this its address?"
-    )
-
-
-def refusal(name: str, what: str, status: int, content: bytes) -> Exception:
-    """The project's error for an HTTP status and the server's Status object."""
-    try:
-        message = str(json.loads(content)["message"])
-    except (ValueError, KeyError, TypeError):
-        message = content[:200].decode("utf-8", "replace")
-    text = f"{what}: {status}: {message}"
-    if status == 401:
-        return LoginRefused(name, text, "the kubeconfig's certificate or token is not valid here (any more)")
-    if status == 403:
-        return Denied(name, text, "give the kubeconfig's user this right")
-    if status == 410:
-        return _Expired(text)
-    if status == 429:
-        return Throttled(name, text)
-    return ServiceFailed(name, text)

@@ -15,14 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 import websocket
 from kubernetes import client
 
-from tasks.drivers.errors import (
-    Denied,
-    HostKeyRefused,
-    HostUnreachable,
-    LoginRefused,
-    OutsideError,
-    ServiceFailed,
-)
+from tasks.drivers.errors import HostUnreachable, ServiceFailed
+from tasks.drivers.kube_refusals import no_answer, refusal
 from tasks.drivers.ports import Output
 
 CONNECT_TIMEOUT_S, CONNECT_ATTEMPTS, _PAUSE_S = 5.0, 3, 0.2  # as for every other question to the API
@@ -88,10 +82,12 @@ def _connect(
         )
     except websocket.WebSocketBadStatusException as error:
         dialled.close()
-        raise _refused(part, error) from error
+        body = error.resp_body or b""
+        right = "the right to create pods/exec"
+        raise refusal(part, "running a program is refused", error.status_code, body, right) from error
     except (websocket.WebSocketException, OSError) as error:
         dialled.close()
-        raise HostUnreachable(part, f"{configuration.host} does not answer: {error}") from error
+        raise no_answer(part, configuration.host, error) from error
     return connection
 
 
@@ -113,27 +109,10 @@ def _dial(configuration: client.Configuration, url: SplitResult, part: str) -> s
         except OSError as error:
             if raw is not None:
                 raw.close()
-            if isinstance(error, ssl.SSLCertVerificationError):
-                what = f"the certificate of {configuration.host} is not the kubeconfig's: {error}"
-                raise HostKeyRefused(part, what, "fetch the kubeconfig anew") from error
-            if not left:
-                raise HostUnreachable(part, f"{configuration.host} does not answer: {error}") from error
+            if not left or isinstance(error, ssl.SSLCertVerificationError):
+                raise no_answer(part, configuration.host, error) from error
             time.sleep(_PAUSE_S)
     raise AssertionError("the last attempt returns or raises")
-
-
-def _refused(part: str, error: websocket.WebSocketBadStatusException) -> OutsideError:
-    body = error.resp_body or b""
-    try:
-        message = str(json.loads(body)["message"])
-    except (ValueError, KeyError, TypeError):
-        message = body[:200].decode("utf-8", "replace")
-    text = f"running a program is refused: {error.status_code}: {message}"
-    if error.status_code == 401:
-        return LoginRefused(part, text, "the kubeconfig's certificate or token is not valid here (any more)")
-    if error.status_code == 403:
-        return Denied(part, text, "give the kubeconfig's user the right to create pods/exec")
-    return ServiceFailed(part, text)
 
 
 def _exit_code(raw: bytes, part: str) -> int:

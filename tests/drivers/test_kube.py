@@ -19,7 +19,8 @@ from inventory.errors import BadInput
 from tasks.drivers import kube as module
 from tasks.drivers import kube_exec
 from tasks.drivers.errors import Denied, HostKeyRefused, HostUnreachable, LoginRefused, ServiceFailed
-from tasks.drivers.kube import KubeApi, refusal
+from tasks.drivers.kube import KubeApi
+from tasks.drivers.kube_refusals import refusal
 from tests.drivers.api_server import ApiServer, free_port, running
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from inventory.models.command import Script, Shellable
+from inventory.models.command import Command, Script, Shellable
 from rehearsal.matrix.fault import Where, struck
+from rehearsal.matrix.pinned import pinned_underlay
 from rehearsal.matrix.registry import all_faults, faults_named
 from tasks.checks.context import DataPlane
 from tasks.drivers.ports import Output
@@ -28,6 +29,8 @@ OF_DAEMONS_AND_CLUSTER = {
     *("kube-proxy-stopped", "rules-refused"),
 }
 KERNEL_FAULTS = [fault.name for fault in all_faults() if fault.name not in OF_DAEMONS_AND_CLUSTER]
+
+MAC = "02:00:00:00:00:01"
 
 # A node as flannel and the bridge plugin leave it, without the daemons. /run and /sys are its own.
 NODE = """
@@ -139,3 +142,24 @@ def test_a_fault_is_there_and_gone_again_without_a_trace(where: Where, name: str
     assert where.host.check(Script.of(LOOK)) == before
     fault.undo(where)
     assert where.host.check(Script.of(LOOK)) == before
+
+
+def test_the_underlays_neighbours_are_permanent_meanwhile(where: Where) -> None:
+    pin, unpin = pinned_underlay()
+    where.host.check(
+        Command.of("ip", "neigh", "add", "10.60.0.11", "lladdr", MAC, "nud", "reachable", "dev", "eth0")
+    )
+    where.host.check(
+        Command.of("ip", "neigh", "add", "10.244.9.7", "lladdr", MAC, "nud", "reachable", "dev", "cni0")
+    )
+    unpin(where)
+    pin(where)
+    assert permanent(where) == ["10.60.0.11"], "those of pods are not of the underlay"
+    unpin(where)
+    assert permanent(where) == []
+    assert "10.60.0.11" in where.host.check(Script.of("ip -4 neigh show dev eth0 nud stale"))
+
+
+def permanent(where: Where) -> list[str]:
+    shown = where.host.check(Script.of("ip -4 neigh show nud permanent"))
+    return [line.split()[0] for line in shown.splitlines()]

@@ -1,14 +1,13 @@
 """A neighbour table of the right size that something fills all the same: a program that asks a whole network.
 
-Permanent entries do not count against gc_thresh3, and old ones are swept out when the table is full, so
-addresses that nobody has are asked for again and again. The underlay's own neighbours are made permanent
-meanwhile: the site must still be reached.
+Old entries are swept out when the table is full, so addresses that nobody has are asked for again and again.
 """
 
 from __future__ import annotations
 
 from rehearsal.matrix.fault import Fault, Where, constant, on_node
 from rehearsal.matrix.kernel_log import FORGET, OWN_KERNEL, WILL_SAY
+from rehearsal.matrix.pinned import pinned_underlay
 from rehearsal.matrix.settings import setting
 
 _KEYS = [f"net.ipv4.neigh.default.gc_thresh{number}" for number in (1, 2, 3)]
@@ -30,29 +29,20 @@ _FLOOD = """
 ip link add sh-flood type veth peer name sh-flood-far &&
 ip address add 198.19.255.254/16 dev sh-flood &&
 ip link set sh-flood-far up && ip link set sh-flood up || exit 1
-ip -4 neigh show dev "$1" | while read -r address _ mac _; do
-  case $mac in *:*) ip neigh replace "$address" lladdr "$mac" dev "$1" nud permanent ;; esac
-done
-systemd-run --quiet --collect --unit=sh-fault-flood perl -e "$2" 198.19
+systemd-run --quiet --collect --unit=sh-fault-flood perl -e "$1" 198.19
 """
 _EBB = """
 ! systemctl is-active -q sh-fault-flood.service || systemctl stop sh-fault-flood.service
-[ ! -e /sys/class/net/sh-flood ] || {
-  ip link delete sh-flood
-  ip -4 neigh show dev "$1" nud permanent | while read -r address _ mac _; do
-    ip neigh replace "$address" lladdr "$mac" dev "$1" nud stale
-  done
-}
+[ ! -e /sys/class/net/sh-flood ] || ip link delete sh-flood
 """
-_ON, _OFF = (
-    on_node(_FLOOD, lambda where: where.node.interface, constant(_ASK)),
-    on_node(_EBB, lambda where: where.node.interface),
-)
+_ON, _OFF = on_node(_FLOOD, constant(_ASK)), on_node(_EBB)
+_PIN, _UNPIN = pinned_underlay()
 _SAYS, _FORGET = on_node(WILL_SAY), on_node(FORGET)
 
 
 def _create(where: Where) -> None:
     _SAYS(where)
+    _PIN(where)
     _SMALL(where)
     _ON(where)
 
@@ -60,6 +50,7 @@ def _create(where: Where) -> None:
 def _undo(where: Where) -> None:
     _OFF(where)
     _AS_BEFORE(where)
+    _UNPIN(where)
     _FORGET(where)
 
 

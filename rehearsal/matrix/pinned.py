@@ -1,0 +1,31 @@
+"""The underlay's own neighbours of the struck node, made permanent: the site must still be reached.
+
+Permanent entries do not count against gc_thresh3, so a neighbour table that is full does not take these.
+"""
+
+from __future__ import annotations
+
+from rehearsal.matrix.fault import Act, Where, on_node
+
+_PIN = """
+mkdir -p /run/sh-fault && touch /run/sh-fault/pinned || exit 1
+ip -4 neigh show dev "$1" | while read -r address _ mac _; do
+  case $mac in *:*) ip neigh replace "$address" lladdr "$mac" dev "$1" nud permanent ;; esac
+done
+"""
+_UNPIN = """
+[ -e /run/sh-fault/pinned ] || exit 0
+ip -4 neigh show dev "$1" nud permanent | while read -r address _ mac _; do
+  ip neigh replace "$address" lladdr "$mac" dev "$1" nud stale
+done
+rm /run/sh-fault/pinned
+"""
+
+
+def pinned_underlay() -> tuple[Act, Act]:
+    """Create and undo."""
+
+    def interface(where: Where) -> str:
+        return where.node.interface
+
+    return on_node(_PIN, interface), on_node(_UNPIN, interface)
