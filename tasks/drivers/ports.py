@@ -69,6 +69,16 @@ class Host(Protocol):
         """End the connection."""
 
 
+class Echoing(Host, Protocol):
+    """A host whose distance can be measured."""
+
+    def echo_s(self, nonces: Sequence[bytes]) -> list[float]:
+        """Send each nonce, in turn, to one process on the host that sends it back; seconds of each trip.
+
+        Raises CommandFailed where something else comes back, and what `run` raises.
+        """
+
+
 Json = Mapping[str, Any]
 
 

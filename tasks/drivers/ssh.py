@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import paramiko
@@ -24,6 +24,7 @@ from tasks.drivers.compressed import compressed
 from tasks.drivers.errors import CommandFailed, HostUnreachable
 from tasks.drivers.ports import Output
 from tasks.drivers.put import put, put_packed
+from tasks.drivers.ssh_echo import echo_s
 from tasks.drivers.ssh_link import SshLink
 from tasks.drivers.ssh_way import SshWay
 
@@ -61,6 +62,11 @@ class SshHost:
     def check(self, command: Shellable, *, stdin: bytes = b"", timeout_s: float = 60.0) -> str:
         """See `ports.Host.check`."""
         return self._stdout(command, self.run(command, stdin=stdin, timeout_s=timeout_s))
+
+    def echo_s(self, nonces: Sequence[bytes]) -> list[float]:
+        """See `ports.Echoing.echo_s`."""
+        with self._link.session() as channel:
+            return echo_s(self.name, channel, nonces)
 
     def put_file(self, path: str, content: bytes, *, mode: int = 0o644) -> None:
         """See `ports.Host.put_file`; missing folders are made with mode 0755."""

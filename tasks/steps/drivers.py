@@ -20,7 +20,7 @@ from tasks.drivers.kube import KubeApi
 from tasks.drivers.libvirt import LibvirtHost
 from tasks.drivers.mariadb import MariaDb
 from tasks.drivers.objects import S3Bucket
-from tasks.drivers.ports import Aws, DnsZone, EdgeProxy, Host, Kube, Objects, Sql
+from tasks.drivers.ports import Aws, DnsZone, Echoing, EdgeProxy, Host, Kube, Objects, Sql
 from tasks.drivers.ssh import SshHost
 from tasks.drivers.ssh_way import SshWay
 from tasks.steps.machine_keys import pinned
@@ -62,11 +62,11 @@ class Drivers:
         if opened is not None:
             opened.close()
 
-    def hosts(self) -> Mapping[str, Host]:
+    def hosts(self) -> Mapping[str, Echoing]:
         """Every declared node of the target."""
         return {node.name: self.host(node.name) for node in self._site.target.nodes}
 
-    def host(self, name: str) -> Host:
+    def host(self, name: str) -> Echoing:
         """One declared node. Raises BadInput, listing the known, where there is none of that name."""
         nodes = {node.name: node for node in (*self._site.target.nodes, *self._site.source.nodes)}
         if name not in nodes:

@@ -18,6 +18,7 @@ from inventory.models.command import Command, Script
 from inventory.models.secret import Secret
 from tasks.drivers.errors import CommandFailed, HostKeyRefused, HostUnreachable, LoginRefused
 from tasks.drivers.ssh import SshHost
+from tasks.drivers.ssh_echo import echo_s
 from tests.drivers import sshd as servers
 from tests.drivers.sshd import Sshd
 
@@ -256,3 +257,42 @@ def test_a_host_key_that_is_none_is_bad_input(sshd: Sshd, key: str) -> None:
 def test_a_program_that_is_not_there_is_bad_input(host: SshHost, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="the program cannot be read: No such file"):
         host.put_program(str(tmp_path / "p"), tmp_path / "missing", "0" * 64)
+
+
+def test_an_echo_is_far_quicker_than_a_command(host: SshHost) -> None:
+    nonces = [os.urandom(16) for _ in range(20)]
+    seconds = host.echo_s(nonces)
+    assert len(seconds) == 20
+    assert 0 < min(seconds) < host.run(Command.of("cat"), stdin=b"x").seconds
+
+
+class Answering:
+    """A channel whose far end says `chunks`, and then nothing any more."""
+
+    def __init__(self, *chunks: bytes | TimeoutError) -> None:
+        self._chunks = iter(chunks)
+
+    def settimeout(self, _: float) -> None: ...
+    def exec_command(self, _: str) -> None: ...
+    def sendall(self, _: bytes) -> None: ...
+
+    def recv(self, _: int) -> bytes:
+        chunk = next(self._chunks)
+        if isinstance(chunk, TimeoutError):
+            raise chunk
+        return chunk
+
+
+@pytest.mark.parametrize(
+    ("chunks", "why"),
+    [
+        ((b"nothing",), "something else"),
+        ((b"no", b"once"), "something else"),
+        ((b"no", b""), "something else"),
+        ((b"no", TimeoutError()), "within 10 s"),
+    ],
+)
+def test_what_is_no_echo_is_refused(chunks: tuple[bytes | TimeoutError, ...], why: str) -> None:
+    with pytest.raises(CommandFailed, match=why):
+        echo_s("oslo-1", Answering(*chunks), [b"nonce"])  # type: ignore[arg-type] # as far as it is asked
+    assert len(echo_s("oslo-1", Answering(b"no", b"nce"), [b"nonce"])) == 1  # type: ignore[arg-type]
