@@ -44,6 +44,9 @@ PACKAGES = {
     "libvirt-daemon-driver-qemu": "/usr/share/doc/libvirt-daemon-driver-qemu",
     "qemu-system-x86": "qemu-system-x86_64",
     "qemu-utils": "qemu-img",
+    # The tests of LOC-02 ask a TPM of their own.
+    "swtpm": "swtpm",
+    "tpm2-tools": "tpm2_quote",
 }
 # Only for a deep rehearsal: machines with kernels of their own, and the disk image that they start from.
 DEEP_PACKAGES = {

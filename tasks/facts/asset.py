@@ -1,4 +1,4 @@
-"""What ties a host to a machine that one can touch: its asset tag, and whether it has a TPM 2.0."""
+"""What ties a host to a machine that one can touch: its asset tag."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ for name in chassis_asset_tag board_asset_tag; do
   file=/sys/class/dmi/id/$name
   if [ -r "$file" ]; then printf 'tag %s\\n' "$(cat "$file")"; fi
 done
-if [ -e /dev/tpmrm0 ]; then echo tpm; fi
 """
 _EMPTY = {"", "none", "not specified", "default string", "to be filled by o.e.m.", "n/a", "no asset tag"}
 
@@ -22,11 +21,10 @@ class Asset:
     """`tag` is empty where the firmware has none, or only its maker's filler."""
 
     tag: str
-    has_tpm: bool
 
 
 def command() -> Shellable:
-    """Ask for both."""
+    """Ask for it."""
     return Script.of(_PROGRAM)
 
 
@@ -34,7 +32,7 @@ def parse(output: str) -> Asset:
     """Never raises: lines that it does not know are left alone."""
     lines = [line.strip() for line in output.splitlines()]
     tags = [line.removeprefix("tag").strip() for line in lines if line.startswith("tag")]
-    return Asset(next((tag for tag in tags if tag.lower() not in _EMPTY), ""), "tpm" in lines)
+    return Asset(next((tag for tag in tags if tag.lower() not in _EMPTY), ""))
 
 
 def ask() -> Asked[Asset]:

@@ -93,9 +93,9 @@ wtmp begins Mon Nov 23 09:00:00 2026
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("tag Default string\ntag OSL-7\ntpm\n", asset.Asset("OSL-7", True)),
-        ("tag \ntag To Be Filled By O.E.M.\n", asset.Asset("", False)),
-        ("", asset.Asset("", False)),
+        ("tag Default string\ntag OSL-7\n", asset.Asset("OSL-7")),
+        ("tag \ntag To Be Filled By O.E.M.\n", asset.Asset("")),
+        ("", asset.Asset("")),
     ],
 )
 def test_an_asset_tag_is_not_its_makers_filler(text: str, expected: asset.Asset) -> None:

@@ -47,6 +47,16 @@ class Control:
             severity=self.severity,
         )
 
+    def newest(self, context: Residency, subject: str) -> Signed | None:
+        """The newest signed statement on a subject; of two on the same day the one that does not hold."""
+        mine = (self.code, subject)
+        found = [
+            each for each in context.statements if (each.statement.control, each.statement.subject) == mine
+        ]
+        return max(
+            found, key=lambda each: (each.statement.dated, not each.statement.holds, each.file), default=None
+        )
+
     def stated(
         self,
         context: Residency,
@@ -60,17 +70,11 @@ class Control:
         `facts` must stand in it, and at least so many `documents`; `judge` says what its facts come to, where
         the statement holds.
         """
-        found = [
-            each
-            for each in context.statements
-            if (each.statement.control, each.statement.subject) == (self.code, subject)
-        ]
-        if not found:
+        newest = self.newest(context, subject)
+        if newest is None:
             said = f"nobody has signed a statement on {subject}"
             remedy = f"have it stated (control {self.code}, subject {subject}): safe-harbor residency sign"
             return self.finding(subject, Verdict.NODATA, said, (), remedy)
-        # Of two on the same day the one that does not hold counts.
-        newest = max(found, key=lambda each: (each.statement.dated, not each.statement.holds, each.file))
         statement = newest.statement
         absent = [name for name in facts if not statement.facts.get(name, "").strip()]
         remedy = "mend what it speaks of, and have it stated anew"
