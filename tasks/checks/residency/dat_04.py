@@ -97,7 +97,7 @@ def _place(context: Residency, each: dict[str, Any]) -> Judged:
     provider = str(spec.get("provider") or each.get("driver") or "")
     url = str((spec.get("config") or {}).get("s3Url", ""))
     if url:
-        return whose(context, host_of(url))
+        return whose(context, host_of(url), of_pod=True)
     if any(mark in provider for mark in _CLOUDS):
         return Verdict.FAIL, f"the provider is {provider}"
     return Verdict.NODATA, f"the provider {provider or 'without a name'} does not show where it writes"

@@ -56,7 +56,7 @@ def _pods(context: Residency) -> Iterator[Finding]:
             if company:
                 verdict, said = Verdict.FAIL, f"{name}: sends to {company}"
             elif host:
-                verdict, said = whose(context, host)
+                verdict, said = whose(context, host, of_pod=True)
             else:
                 verdict, said = Verdict.NODATA, f"{name}: where it sends to was not seen"
             if verdict is not Verdict.PASS:

@@ -125,7 +125,7 @@ def _place(context: Residency, spec: Mapping[str, Any]) -> Judged:
     vault = (provider or {}).get("vault") if isinstance(provider, dict) else None
     server = str((vault or spec.get("parameters") or {}).get("server" if vault else "vaultAddress", ""))
     if server:
-        return whose(context, host_of(server))
+        return whose(context, host_of(server), of_pod=True)
     return Verdict.NODATA, f"secrets come from {', '.join(names)}, and where that is was not seen"
 
 

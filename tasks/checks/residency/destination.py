@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from inventory.models.verdict import Verdict
 from tasks.checks.context import Residency
 from tasks.checks.residency.catalogued import Judged
 from tasks.checks.residency.observation import as_address, host_of, is_aws, node_at
 
 UNKNOWN_REMEDY = "name the company under processing.processors, with its hosts or networks, or end it"
-_INSIDE = (".svc", ".cluster.local", ".local", "localhost")
+_INSIDE = (".svc", ".cluster.local")  # names that no other DNS than the cluster's knows
 
 
-def whose(context: Residency, host: str) -> Judged:
-    """A pass for what is the site's own or declared; a failure for AWS; `nodata` for what nobody declared."""
+def whose(context: Residency, host: str, *, of_pod: bool = False) -> Judged:
+    """A pass for what is the site's own or declared; a failure for AWS; `nodata` for what nobody declared.
+
+    `of_pod`: a pod names it, so a name without a dot is a Service beside it; what a machine's own resolver
+    makes of such a name is not known.
+    """
+    if not host.rstrip("."):
+        return Verdict.NODATA, "no host is named"
     site = context.site
     if node := node_at(site, host):
         return Verdict.PASS, f"{host} is {node}"
-    if own := _own(context, host):
+    if own := _own(context, host, of_pod=of_pod):
         return Verdict.PASS, f"{host} is {own}"
     if company := site.processing.owner_of(host):
         where = company.country
@@ -30,25 +38,35 @@ def whose(context: Residency, host: str) -> Judged:
     return Verdict.NODATA, f"{host} is declared nowhere"
 
 
-def _own(context: Residency, host: str) -> str:
+def _own(context: Residency, host: str, *, of_pod: bool) -> str:
     site, name = context.site, host.rstrip(".")
-    if name == "" or ("." not in name and ":" not in name) or name.endswith(_INSIDE):
+    if name.split(".")[-1] == "localhost":
+        return "the host itself"
+    if name.endswith(_INSIDE) or (of_pod and "." not in name and ":" not in name):
         return "inside the cluster"
     if name == site.dns.name:
         return "the shop itself"
     if host == site.dns.server:
         return "the declared name server"
+    if _on_the_link(host):
+        return "the host itself, or its link"
     address = as_address(host)
     if address is None:
         return ""
-    if address.is_loopback or address.is_link_local or address.is_multicast:
-        return "the host itself, or its link"
     networks = {"pod": site.target.cluster.pod_cidr, "service": site.target.cluster.service_cidr}
     for what, network in networks.items():
         if address in network:
             return f"inside the cluster ({what} network)"
     underlay = site.target.underlay
     return "in the underlay" if underlay is not None and address in underlay else ""
+
+
+def _on_the_link(host: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_link_local or address.is_multicast
 
 
 def _of_source(context: Residency, host: str) -> bool:

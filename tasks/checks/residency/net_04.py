@@ -36,7 +36,7 @@ def _run(context: Residency) -> Iterator[Finding]:
     )
     outside = 0
     for host in sorted(found):
-        verdict, said = whose(context, host)
+        verdict, said = whose(context, host, of_pod=True)
         company = context.site.processing.owner_of(host)
         if verdict is Verdict.PASS and company is None:
             continue

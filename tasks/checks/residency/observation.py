@@ -46,9 +46,12 @@ def node_at(site: Site, host: str) -> str:
 
 
 def host_of(place: str) -> str:
-    """The host of a URL, or of HOST:PORT."""
+    """The host of a URL, of HOST:PORT or [HOST]:PORT."""
     rest = place.partition("://")[2] or place
-    return rest.partition("/")[0].partition("?")[0].rpartition("@")[2].partition(":")[0]
+    rest = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
+    if rest.startswith("["):
+        return rest[1:].partition("]")[0]
+    return rest if rest.count(":") > 1 else rest.partition(":")[0]  # of more colons: an IPv6 address
 
 
 def as_address(text: str) -> IPv4Address | None:
