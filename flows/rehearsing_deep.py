@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from flows.cli.exits import Exit, NotAPass, print_json, then
@@ -60,14 +61,25 @@ def rehearse_deep(out: Path, *, keep: bool, ready_parts: Path | None, as_json: b
             terminal.close()
     if as_json:
         print_json([result.model_dump(mode="json") for result in results])
-    # Of a stage that ran twice the first counts: the second finds what the first has made.
-    told = {key: value for each in reversed(results) for key, value in each.figures.items()}
     sys.stderr.write(
         f"deep rehearsal: {'pass' if code == Exit.DONE else 'not a pass'} after "
-        f"{time.monotonic() - start:.0f} s; machines usable after {told.get('usable_s')} s, "
-        f"Ready after {told.get('ready_after_s')} s\n{out}\n"
+        f"{time.monotonic() - start:.0f} s; {closing(results)}\n{out}\n"
     )
     return code
+
+
+def closing(results: Sequence[StageResult]) -> str:
+    """How soon the machines could be used and were Ready, in words."""
+    # Of a stage that ran twice the first counts: the second finds what the first has made.
+    figures = {key: value for each in reversed(results) for key, value in each.figures.items()}
+
+    def after(name: str) -> str:
+        seconds = figures.get(name) or {}
+        return (
+            ", ".join(f"{seconds[node]:.0f} s ({node})" for node in sorted(seconds)) or "no time: not reached"
+        )
+
+    return f"machines usable after {after('usable_s')}; Ready after {after('ready_after_s')}"
 
 
 def _stages(run: Running, results: list[StageResult], out: Path, *, keep: bool) -> None:

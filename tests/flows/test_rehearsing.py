@@ -7,6 +7,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -366,3 +367,18 @@ def test_what_builds_the_site_can_be_interrupted_from_a_background_job(
     assert up == Site(Plan(), Path("/site.yaml"), Path("/programs"), {"all": 1.0})
     ignored = int((tmp_path / "ignored").read_text().split()[1], 16)
     assert not ignored & 1 << (signal.SIGINT - 1)
+
+
+def test_the_deep_rehearsals_last_line_has_the_first_figures() -> None:
+    def result(name: str, **figures: object) -> StageResult:
+        return StageResult(
+            name=name, verdict=Verdict.PASS, started_at=datetime.now(UTC), seconds=1.0, figures=figures
+        )
+
+    made = result("provision", usable_s={"oslo-2": 81.4, "oslo": 75.2})
+    ready = result("ready", ready_after_s={"oslo": 517.0})
+    again = result("provision, again", usable_s={})
+    assert rehearsing_deep.closing([made, ready, again]) == (
+        "machines usable after 75 s (oslo), 81 s (oslo-2); Ready after 517 s (oslo)"
+    )
+    assert rehearsing_deep.closing([made]).endswith("Ready after no time: not reached")
