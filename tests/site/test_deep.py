@@ -12,7 +12,7 @@ import pytest
 from rehearsal import deep
 from tests.site.snapshot import differences, snapshot
 
-pytestmark = [pytest.mark.deep, pytest.mark.slow, pytest.mark.timeout(4200)]
+pytestmark = [pytest.mark.deep, pytest.mark.slow, pytest.mark.timeout(6000)]
 COMMAND = Path(sys.executable).with_name("safe-harbor")
 
 
@@ -25,7 +25,7 @@ def test_machines_are_made_prepared_rebooted_and_removed(tmp_path: Path) -> None
         capture_output=True,
         text=True,
         check=False,
-        timeout=4100,
+        timeout=5900,
     )
     sys.stderr.write(done.stderr)
     assert done.returncode == 0, done.stderr[-3000:]
