@@ -35,7 +35,7 @@ test-site: $(STAMP) ## the tests on the rehearsal site
 	$(BIN)/safe-harbor rehearse setup
 	$(BIN)/python -m pytest -m site
 
-test-deep: $(STAMP) ## the tests on QEMU machines: half an hour where there is no KVM
+test-deep: $(STAMP) ## the tests on QEMU machines: an hour and more where there is no KVM
 	$(BIN)/safe-harbor rehearse setup
 	$(BIN)/python -m pytest -m deep -s
 

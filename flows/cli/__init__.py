@@ -7,6 +7,7 @@ them, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from flows.cli.exits import answering
@@ -15,4 +16,6 @@ from flows.cli.root import app
 
 def main() -> None:
     """Run the command that the process's arguments name, and exit with its code."""
+    # A service manager's or CI's stop: what was begun is ended, and said, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(answering(app, sys.argv[1:]))

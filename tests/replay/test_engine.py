@@ -165,8 +165,11 @@ def test_the_circuit_breaker_ends_a_hopeless_run(start_server: Start, capture: W
 
 
 @pytest.mark.slow
-def test_sigint_keeps_what_was_measured(start_server: Start, capture: Write, tmp_path: Path) -> None:
-    """As Ctrl-C does it: the signal comes to the process that called the replay."""
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_what_was_measured(
+    start_server: Start, capture: Write, tmp_path: Path, sign: signal.Signals
+) -> None:
+    """As Ctrl-C or a service manager does it: the signal comes to the process that called the replay."""
     _, url = start_server()
     arguments = ["--capture", str(capture(*["GET /a"] * 1000)), "--target", url, "--rate", "100"]
     process = subprocess.Popen(
@@ -174,7 +177,7 @@ def test_sigint_keeps_what_was_measured(start_server: Start, capture: Write, tmp
         stdout=subprocess.DEVNULL,
     )
     time.sleep(6)  # of the run's 10 s and its start
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sign)
     assert process.wait(10) == 130
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert 0 < result["done"] < 1000
