@@ -16,6 +16,7 @@ from flows.cli.exits import Exit, NotAPass, print_json, then
 from flows.cli.running import Running
 from flows.cli.terminal import Terminal
 from flows.orchestrator import Server, free_port, note, server_argv, settings, wait_until_healthy
+from inventory.load import load_site
 from inventory.models.stage import StageResult
 from rehearsal import deep, site
 from rehearsal.capture import make_capture
@@ -28,6 +29,7 @@ from rehearsal.state import State
 from rehearsal.witness import customers_saw
 from tasks.drivers.errors import CommandFailed
 from tasks.steps.measured import keep_measured
+from tasks.steps.observe import observe
 from tasks.steps.stage import write_result
 
 # What is true where a rehearsal ends early, in place of the usual hint: it has no `--resume`.
@@ -50,6 +52,8 @@ class Rehearsing(Terminal):
         super().stage_ended(result)
         if result.verdict.lets_go_on:
             self._fault.after_stage(result.name)
+            if result.name == "capacity":
+                observe(load_site(Plan().site_file))  # once, where a timer does it for days
             if result.name == "approve":
                 self._customers.start()
 

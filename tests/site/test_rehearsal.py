@@ -242,3 +242,13 @@ def where_traffic_goes(site: Site) -> tuple[str, int]:
         return address, drivers.source_edge().weights()["target"]
     finally:
         drivers.close()
+
+
+def test_egress_was_observed_on_every_node_and_all_of_it_is_declared(rehearsed: Path) -> None:
+    found = [each for each in report_of(rehearsed)["checks"] if each["code"] == "NET-01"]
+    assert {each["subject"] for each in found} == {node.name for node in Plan().oslo_nodes}
+    for each in found:
+        assert each["observed"].startswith("1 samples over 0.0 days"), "a timer takes them for a week"
+        assert " 0 undeclared" in each["observed"]
+    kept = [json.loads(line) for line in (rehearsed / "residency" / "observations.jsonl").open()]
+    assert all(row["egress"] is not None for row in kept), [row["unseen"] for row in kept]

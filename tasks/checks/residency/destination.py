@@ -48,6 +48,8 @@ def _own(context: Residency, host: str, *, of_pod: bool) -> str:
         return "the shop itself"
     if host == site.dns.server:
         return "the declared name server"
+    if exchange := next((each for each in site.latency.exchanges if str(each.address) == host), None):
+        return f"{exchange.name}, whose distance is measured"
     if _on_the_link(host):
         return "the host itself, or its link"
     address = as_address(host)

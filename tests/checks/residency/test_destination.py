@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
+from inventory.models.site import Exchange
 from inventory.models.verdict import Verdict
 from tasks.checks.residency.destination import whose
 from tasks.checks.residency.observation import host_of
@@ -49,3 +52,15 @@ def test_whose_a_name_is(host: str, of_machine: Verdict, of_pod: Verdict, tmp_pa
 )
 def test_the_host_of_a_place(place: str, host: str) -> None:
     assert host_of(place) == host
+
+
+def test_a_declared_exchange_may_be_measured(tmp_path: Path) -> None:
+    context = world(tmp_path)
+    exchange = Exchange(name="NIX1", address=IPv4Address("193.156.90.1"), max_min_ms=1, max_p99_ms=9)
+    latency = context.site.latency.model_copy(update={"exchanges": (exchange,)})
+    assert whose(context, "193.156.90.1")[0] is Verdict.NODATA
+    declared = replace(context, site=context.site.model_copy(update={"latency": latency}))
+    assert whose(declared, "193.156.90.1") == (
+        Verdict.PASS,
+        "193.156.90.1 is NIX1, whose distance is measured",
+    )
