@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -79,6 +80,13 @@ class Connection(asyncio.Protocol):
         """Cuts the connection; the request in flight is the caller's business."""
         self.request = -1
         self._transport.abort()
+
+    def tls_session(self) -> ssl.SSLSession | None:
+        """What the target gave for resuming TLS; None where it gave nothing, or there is no TLS."""
+        agreed: ssl.SSLObject | None = (
+            self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+        )
+        return agreed.session if agreed is not None else None
 
     def data_received(self, data: bytes) -> None:
         """Reads a part of an answer."""

@@ -21,6 +21,7 @@ from itertools import cycle
 from tasks.replay.connection import Connection
 from tasks.replay.open_loop import OpenLoop
 from tasks.replay.records import Fault
+from tasks.replay.resumption import Offering
 from tasks.replay.server_timing import Reader
 from tasks.replay.sources import bound_socket, tcp_socket
 
@@ -127,12 +128,19 @@ class Engine(OpenLoop):
             await self._loop.sock_connect(opened, self._address)
             connection.connected_s = _clock()
             transport, _ = await self._loop.create_connection(
-                lambda: connection, sock=opened, ssl=self._tls, server_hostname=self._server_name
+                lambda: connection,
+                sock=opened,
+                ssl=self._trust(connection),  # type: ignore[arg-type] # a loop asks for wrap_bio alone
+                server_hostname=self._server_name,
             )
         except BaseException:  # a time-out cancels it, too
             opened.close()
             raise
         return transport
+
+    def _trust(self, connection: Connection) -> ssl.SSLContext | Offering | None:  # noqa: ARG002 - see sessions
+        """With what TLS is begun. Each connection is that of a new customer, who has no session to offer."""
+        return self._tls
 
     def _next_for_new(self) -> int | None:
         index = self._first_of(self._again)

@@ -4,6 +4,7 @@ A request waits for its client's connection where that one is busy or being open
 at a time; response counts from when it was due, as ever, and `waited` tells how many did. A client keeps its
 connection until the cap is reached: then the one that is idle for longest is closed for the next client,
 which costs its owner a new connection and no cookie. Where none is idle, clients wait: that is backlog.
+Over TLS a client that comes again offers the session that its last connection was given.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tasks.replay.connection import Connection
 from tasks.replay.cookies import Jar
 from tasks.replay.engine import Engine, Limits
 from tasks.replay.records import Fault
+from tasks.replay.resumption import Offering
 from tasks.replay.server_timing import Reader
 
 _clock = time.monotonic
@@ -65,6 +67,7 @@ class SessionEngine(Engine):
         self._paths = [wire.split(b" ", 2)[1].partition(b"?")[0] for wire in wires]
         self._cuts = [wire.index(b"\r\n") + 2 for wire in wires]  # where a Cookie line may stand
         self._jars: dict[int, Jar] = {}
+        self._tls_sessions: dict[int, ssl.SSLSession] = {}  # of a client's last connection, once it is gone
         self._of: dict[int, SessionConnection] = {}  # by client, from its opening to its loss
         self._resting: dict[int, SessionConnection] = {}  # the idle ones, that of the longest rest first
         self._queues: dict[int, deque[int]] = {}
@@ -161,8 +164,18 @@ class SessionEngine(Engine):
             del self._queues[client]
         return index
 
+    def _trust(self, connection: Connection) -> ssl.SSLContext | Offering | None:
+        assert isinstance(connection, SessionConnection)  # noqa: S101 - for the type checker: no others are made
+        session = self._tls_sessions.pop(connection.client, None)  # a ticket is for one use
+        return Offering(self._tls, session) if self._tls and session else self._tls
+
+    def _keep_tls_session(self, connection: SessionConnection) -> None:
+        if (session := connection.tls_session()) is not None:
+            self._tls_sessions[connection.client] = session
+
     def _close_for_others(self, connection: SessionConnection) -> None:
         self.closed_for_others += 1
+        self._keep_tls_session(connection)
         self._resting.pop(connection.client, None)
         del self._of[connection.client]
         self._open.discard(connection)
@@ -211,4 +224,5 @@ class SessionEngine(Engine):
         """A connection is gone."""
         assert isinstance(connection, SessionConnection)  # noqa: S101 - for the type checker: no others are made
         self._open.discard(connection)
+        self._keep_tls_session(connection)
         self._gone(connection)

@@ -9,6 +9,7 @@ import pytest
 from flows.cli.replay_compare import replay_compare
 from inventory.errors import BadInput
 from tasks.replay.run import Options, replay_run
+from tasks.replay.selection import Selection
 from tests.replay.certificates import NAME, self_signed
 from tests.replay.conftest import Start
 from tests.replay.http2_gateway import gateway
@@ -83,9 +84,28 @@ def test_the_handshake_is_told_apart_from_tcp(
     assert run.records.tls_s.min() >= HELD_S
     assert run.records.connect_s.min() < 0.05
     assert result["tls_ms"]["p50"] >= HELD_S * 1000
-    assert result["tls_resumed"] == 0  # the server gives tickets, and none is offered
+    assert result["tls_resumed"] == 0  # the server gives tickets, and none is offered: each is a new customer
     again = replay_run(log, url, tmp_path / "plain", rate_rps=50, options=Options(timeout_s=1)).result
     assert (again["tls"], again["tls_ms"]["max"]) == ("", None)
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_a_client_that_comes_again_resumes_its_tls_session(
+    version: str, start_server: Start, capture: Write, tmp_path: Path, certificate: Path
+) -> None:
+    """Of one client, whose connection is closed after each answer, all handshakes but the first."""
+    _, url = start_server("a", "0", str(certificate), "127.0.0.1", version)
+    at = url.removeprefix("http://")
+    options = Options(connections=4, timeout_s=3, connect_to=at, ca_file=str(certificate))
+    log = capture(*["GET /close"] * 5)
+    of_clients = Selection(sessions=True)
+    run = replay_run(
+        log, f"https://{NAME}", tmp_path / "out", rate_rps=10, selection=of_clients, options=options
+    )
+    result = run.result
+    assert (result["done"], result["connections_opened"]) == (5, 5)
+    assert result["sessions"]["clients"] == 1
+    assert result["tls_resumed"] == 4
 
 
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
