@@ -14,7 +14,6 @@ from tasks.facts.asked import Asked
 
 # Of the measurements those that the firmware takes, up to the boot loader and the state of Secure Boot.
 _PROGRAM = """
-PATH=$PATH:/usr/bin
 for program in tpm2_getcap tpm2_readpublic tpm2_quote; do
   command -v "$program" > /dev/null || { echo "untold $program is not installed"; exit 0; }
 done
