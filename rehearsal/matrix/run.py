@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -15,6 +16,7 @@ from tasks.drivers.errors import OutsideError
 
 GROUP = "dataplane"
 HEALS_WITHIN_S = 60.0
+Told = Callable[[str, int, int], None]  # what is done, how many are, of how many
 
 
 def where_of(context: DataPlane) -> Where:
@@ -28,18 +30,21 @@ def heal(faults: Sequence[Fault], where: Where) -> None:
         fault.undo(where)
 
 
-def try_fault(fault: Fault, where: Where, told: Callable[[str], None] = lambda _: None) -> Row:
+def try_fault(fault: Fault, where: Where, told: Told = lambda *_: None) -> Row:
     """Create it, run every check, undo it, and wait until what failed passes again.
 
     Raises OutsideError where the site does not heal.
     """
     checks = in_group(GROUP)
+    done = itertools.count(1)
     with struck(fault, where):
-        told(f"{fault.name}: every check")
+        told(f"{fault.name}: every check", 0, len(checks))
         started = time.monotonic()
-        found = judge(checks, where.context)
+        found = judge(
+            checks, where.context, lambda each: told(f"{fault.name}: {each.title}", next(done), len(checks))
+        )
         seconds = time.monotonic() - started
-    told(f"{fault.name}: until the site is well again")
+    told(f"{fault.name}: until the site is well again", 0, 0)
     ended = time.monotonic()
     _await_well([c for c in checks if c.code in _refused(found)], where, ended + HEALS_WITHIN_S)
     return Row(
