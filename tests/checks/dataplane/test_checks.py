@@ -13,6 +13,7 @@ from inventory.models.finding import Finding
 from inventory.models.verdict import Verdict
 from tasks.checks.dataplane import steal
 from tasks.checks.registry import causes, in_group
+from tasks.drivers.errors import ServiceFailed
 from tasks.facts import (
     conntrack,
     counters,
@@ -353,6 +354,20 @@ def test_a_counter_that_rises_while_nothing_is_lost_warns(code: str, counter: st
 
 def test_old_overflows_of_the_neighbour_table_warn() -> None:
     assert verdict(judged("DP-ARP", host=says(neighbour_cache.ask(), OVERFLOWN))) is Verdict.WARN
+
+
+@pytest.mark.parametrize(("risen", "expected"), [(True, Verdict.FAIL), (False, Verdict.ERROR)])
+def test_an_overflow_is_seen_though_its_probe_does_not_answer(risen: bool, expected: Verdict) -> None:
+    """A full table cuts the loopback as well, over which kubelet runs programs in pods."""
+
+    def silent(name: str) -> Any:
+        raise ServiceFailed(name, "the program did not end in 60 s")
+
+    texts = [recorded("arp-cache.txt"), OVERFLOWN if risen else recorded("arp-cache.txt")]
+    host = {neighbour_cache.ask().command.render(): texts}
+    found = judged("DP-ARP", host=host, pods={"tcp": silent})
+    assert verdict(found) is expected
+    assert "did not end in 60 s" in next(each.observed for each in found if each.subject == SUBJECT)
 
 
 def test_the_lowest_layer_names_the_cause() -> None:
