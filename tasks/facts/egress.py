@@ -3,6 +3,9 @@
 A row's first tuple is the original direction: who opened the connection, and to where (nf_conntrack(5) has no
 page; net/netfilter/nf_conntrack_standalone.c writes the rows). Each row passes through the host's own pipe
 only once; addresses and ports leave it, no contents.
+
+A connection that was there before the table (of SSH, before any rule asked for it) is entered by its next
+packet, which may be the server's: what comes from a port that the host listens on is the other end's doing.
 """
 
 from __future__ import annotations
@@ -23,18 +26,21 @@ elif command -v conntrack >/dev/null; then
   conntrack --dump --output extended 2>/dev/null
 else
   echo unseen no /proc/net/nf_conntrack, and no program conntrack
+  exit
 fi
+ss -Hltn | while read -r _ _ _ local _; do echo "listens ${local##*:}"; done
 """
 
 
 @dataclass(frozen=True, order=True)
 class Flow:
-    """Who opened a connection, and to where; `port` is 0 for a protocol without ports."""
+    """Who opened a connection, and to where; ports are 0 for a protocol without."""
 
     protocol: str
     source: str
     destination: str
     port: int
+    source_port: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,10 @@ def parse(output: str) -> Flows:
         return Flows((), rest)
     if head != "seen":
         raise ValueError("the first line says neither seen nor unseen")
-    return Flows(tuple(sorted({_flow(line) for line in lines[1:] if line.strip()})))
+    listens = {int(line.split()[1]) for line in lines[1:] if line.startswith("listens ")}
+    found = {_flow(line) for line in lines[1:] if line.strip() and not line.startswith("listens ")}
+    opened = (each for each in found if not (each.protocol == "tcp" and each.source_port in listens))
+    return Flows(tuple(sorted(opened)))
 
 
 def leaving(flows: Sequence[Flow], inside: Sequence[str]) -> tuple[Flow, ...]:
@@ -91,4 +100,5 @@ def _flow(line: str) -> Flow:
     if len(words) < 3 or "src" not in values or "dst" not in values:
         raise ValueError(f"a row without an original tuple: {line[:80]!r}")
     source, destination = (str(ip_address(values[name])) for name in ("src", "dst"))
-    return Flow(words[2], source, destination, int(values.get("dport", "0")))
+    ports = int(values.get("dport", "0")), int(values.get("sport", "0"))
+    return Flow(words[2], source, destination, *ports)

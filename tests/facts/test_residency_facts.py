@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,23 @@ def test_a_nodes_own_table_has_nothing_that_leaves() -> None:
 def test_who_opened_it_and_to_where_decides(row: str, left: bool) -> None:
     flows = egress.parse(f"seen proc\n{row}\n").flows
     assert bool(egress.leaving(flows, INSIDE)) == left
+
+
+def test_a_servers_answer_that_was_seen_first_is_not_a_connection_that_it_opened() -> None:
+    row = (
+        "ipv4 2 tcp 6 99 ESTABLISHED src=10.63.0.11 dst=198.18.0.1 sport=22 dport=42050 src=198.18.0.1 "
+        "dst=10.63.0.11 sport=42050 dport=22"
+    )
+    assert egress.leaving(egress.parse(f"seen proc\n{row}\nlistens 443\n").flows, INSIDE)
+    assert not egress.leaving(egress.parse(f"seen proc\n{row}\nlistens 443\nlistens 22\n").flows, INSIDE)
+
+
+def test_the_question_names_the_ports_that_the_host_listens_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        argv = ["sh", "-c", egress.command().render()]
+        said = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout
+        egress.parse(said)
+        assert said.startswith("unseen") or f"\nlistens {server.getsockname()[1]}\n" in said
 
 
 def test_a_host_without_a_table_says_so_and_junk_is_refused() -> None:
