@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -111,6 +112,7 @@ class Residency:
     left there is a failure. `statements` are verified and in force; `observations` are oldest first;
     `countries` are geo databases, and `registrants` says in which country an address's registrant is.
     `records` are records of processing by their digest; `trail` is the site's ledger, None where none is.
+    `source_left_at`: what was observed of the source before it was as declared; None where it is not left.
     """
 
     site: Site
@@ -128,3 +130,4 @@ class Residency:
     registrants: Ranges | None = None
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     trail: Trail | None = None
+    source_left_at: datetime | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from prefect import task
@@ -164,8 +165,9 @@ def judge_what_is_left(draft: Draft) -> None:
     place = current()
     enumerate_everything(draft)
     policy = load_policy(place.site.policy)
-    left = judge(in_group("residency"), residency_context(place, "after-finalize"))
-    draft.add(policy.settle(left))
+    # What the nodes were seen to reach until now they reached while the source was still declared.
+    context = replace(residency_context(place, "after-finalize"), source_left_at=place.clock.now())
+    draft.add(policy.settle(judge(in_group("residency"), context)))
 
 
 def _running(place: Workplace) -> list[tuple[str, str, str, int]]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 
 from inventory.models.finding import Evidence, Finding, Grade, Severity
@@ -49,10 +50,11 @@ def _judge(context: Residency, node: str, rows: list[Observation]) -> Iterator[F
         return
     names = _names(seen)
     destinations = {(each.address, each.protocol, each.port) for row in seen for each in row.egress or ()}
+    last = {each.address: row.at for row in seen for each in row.egress or ()}  # the oldest come first
     bad = 0
     by_name: dict[str, str] = {}
     for address in sorted({address for address, _, _ in destinations}):
-        verdict, said = whose(context, address)
+        verdict, said = whose(_as_of(context, last[address]), address)
         if verdict is Verdict.PASS:
             continue
         if company := next(filter(None, map(context.site.processing.owner_of, names[address])), None):
@@ -67,6 +69,13 @@ def _judge(context: Residency, node: str, rows: list[Observation]) -> Iterator[F
         source = f"observations.jsonl: declared names as {node} resolved them"
         evidence = (*evidence, observed(context.clock, source, text_of(by_name)))
     yield _window(context, node, seen, len(destinations), len(by_name), bad, evidence)
+
+
+def _as_of(context: Residency, at: datetime) -> Residency:
+    """What was so when it was observed: until the source was left, it was as declared."""
+    if context.source_left_at is None or at >= context.source_left_at:
+        return context
+    return replace(context, phase="before-cutover")
 
 
 def _names(seen: list[Observation]) -> defaultdict[str, set[str]]:

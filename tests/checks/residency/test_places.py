@@ -172,6 +172,23 @@ def test_registrants_and_geo_databases_are_asked_of_public_addresses_only(tmp_pa
 # NET-01
 
 
+def test_what_reached_the_source_before_it_was_left_was_as_declared(tmp_path: Path) -> None:
+    site = world(tmp_path).site
+    to_source = Egress(protocol="tcp", address=site.source.database.host, port=3306)
+    row = Observation(at=NOW, node="oslo-1", egress=(to_source,))
+
+    def judged(**fields: Any) -> Verdict:
+        context = world(tmp_path, site=site, observations=(row,), **fields)
+        found = {each.subject: each.verdict for each in run(net_01.CHECK, context)}
+        return found.get(f"oslo-1/{to_source.address}", Verdict.PASS)
+
+    assert judged() is Verdict.PASS, "it is the source, until the cutover"
+    after: dict[str, Any] = {"phase": "after-finalize"}
+    assert judged(**after, source_left_at=NOW + timedelta(seconds=1)) is Verdict.PASS
+    assert judged(**after, source_left_at=NOW) is Verdict.FAIL
+    assert judged(**after) is Verdict.FAIL
+
+
 def week(
     *destinations: str, days: float = 7, step_min: float = 30, hole_h: float = 0
 ) -> tuple[Observation, ...]:
