@@ -75,9 +75,8 @@ def closing(results: Sequence[StageResult]) -> str:
 
     def after(name: str) -> str:
         seconds = figures.get(name) or {}
-        return (
-            ", ".join(f"{seconds[node]:.0f} s ({node})" for node in sorted(seconds)) or "no time: not reached"
-        )
+        words = [f"{seconds[node]:.0f} s ({node})" for node in sorted(seconds)]
+        return ", ".join(words) or "no time: not reached"
 
     return f"machines usable after {after('usable_s')}; Ready after {after('ready_after_s')}"
 

@@ -34,13 +34,12 @@ ss -Hltn | while read -r _ _ _ local _; do echo "listens ${local##*:}"; done
 
 @dataclass(frozen=True, order=True)
 class Flow:
-    """Who opened a connection, and to where; ports are 0 for a protocol without."""
+    """Who opened a connection, and to where; `port` is 0 for a protocol without ports."""
 
     protocol: str
     source: str
     destination: str
     port: int
-    source_port: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,8 @@ def parse(output: str) -> Flows:
     if head != "seen":
         raise ValueError("the first line says neither seen nor unseen")
     listens = {int(line.split()[1]) for line in lines[1:] if line.startswith("listens ")}
-    found = {_flow(line) for line in lines[1:] if line.strip() and not line.startswith("listens ")}
-    opened = (each for each in found if not (each.protocol == "tcp" and each.source_port in listens))
+    rows = (_row(line) for line in lines[1:] if line.strip() and not line.startswith("listens "))
+    opened = {flow for flow, from_port in rows if not (flow.protocol == "tcp" and from_port in listens)}
     return Flows(tuple(sorted(opened)))
 
 
@@ -90,7 +89,8 @@ def ask() -> Asked[Flows]:
     return Asked("egress", command(), parse)
 
 
-def _flow(line: str) -> Flow:
+def _row(line: str) -> tuple[Flow, int]:
+    """The flow, and the port that it comes from."""
     words = line.split()
     values: dict[str, str] = {}
     for word in words:
@@ -100,5 +100,5 @@ def _flow(line: str) -> Flow:
     if len(words) < 3 or "src" not in values or "dst" not in values:
         raise ValueError(f"a row without an original tuple: {line[:80]!r}")
     source, destination = (str(ip_address(values[name])) for name in ("src", "dst"))
-    ports = int(values.get("dport", "0")), int(values.get("sport", "0"))
-    return Flow(words[2], source, destination, *ports)
+    flow = Flow(words[2], source, destination, int(values.get("dport", "0")))
+    return flow, int(values.get("sport", "0"))
