@@ -26,10 +26,9 @@ rm /run/sh-fault/pinned
 """
 
 
-def pinned_underlay() -> tuple[Act, Act]:
-    """Create and undo."""
+def _interface(where: Where) -> str:
+    return where.node.interface
 
-    def interface(where: Where) -> str:
-        return where.node.interface
 
-    return on_node(_PIN, interface), on_node(_UNPIN, interface)
+PIN_UNDERLAY: Act = on_node(_PIN, _interface)
+UNPIN_UNDERLAY: Act = on_node(_UNPIN, _interface)

@@ -295,4 +295,4 @@ class Answering:
 def test_what_is_no_echo_is_refused(chunks: tuple[bytes | TimeoutError, ...], why: str) -> None:
     with pytest.raises(CommandFailed, match=why):
         echo_s("oslo-1", Answering(*chunks), [b"nonce"])  # type: ignore[arg-type] # as far as it is asked
-    assert len(echo_s("oslo-1", Answering(b"no", b"nce"), [b"nonce"])) == 1  # type: ignore[arg-type]
+    assert len(echo_s("oslo-1", Answering(b"no", b"nce"), [b"nonce"])) == 1  # type: ignore[arg-type] # the same

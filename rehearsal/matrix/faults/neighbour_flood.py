@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rehearsal.matrix.fault import Fault, Where, constant, on_node
 from rehearsal.matrix.kernel_log import FORGET, OWN_KERNEL, WILL_SAY
-from rehearsal.matrix.pinned import pinned_underlay
+from rehearsal.matrix.pinned import PIN_UNDERLAY, UNPIN_UNDERLAY
 from rehearsal.matrix.settings import setting
 
 _KEYS = [f"net.ipv4.neigh.default.gc_thresh{number}" for number in (1, 2, 3)]
@@ -36,13 +36,12 @@ _EBB = """
 [ ! -e /sys/class/net/sh-flood ] || ip link delete sh-flood
 """
 _ON, _OFF = on_node(_FLOOD, constant(_ASK)), on_node(_EBB)
-_PIN, _UNPIN = pinned_underlay()
 _SAYS, _FORGET = on_node(WILL_SAY), on_node(FORGET)
 
 
 def _create(where: Where) -> None:
     _SAYS(where)
-    _PIN(where)
+    PIN_UNDERLAY(where)
     _SMALL(where)
     _ON(where)
 
@@ -50,7 +49,7 @@ def _create(where: Where) -> None:
 def _undo(where: Where) -> None:
     _OFF(where)
     _AS_BEFORE(where)
-    _UNPIN(where)
+    UNPIN_UNDERLAY(where)
     _FORGET(where)
 
 
