@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 import paramiko
@@ -31,6 +32,8 @@ class SshLink:
         self._opening = threading.Lock()
         self.sudo = Sudo(node.name, ssh)
         self.transport: paramiko.Transport | None = None
+        self._silent: HostUnreachable | None = None
+        self._silent_until_s = 0.0
 
     def lock(self, holder: str) -> None:
         """Hold the host's lock from now on; after a lost connection it is taken anew before anything else."""
@@ -78,12 +81,24 @@ class SshLink:
             with contextlib.suppress(*_LOST):  # it died without a word: connect once more
                 return self._open(self.transport)
         self._disconnect()
-        self.transport = self._way.connect(self._node)
+        self.transport = self._connect()
         try:
             self.sudo.prove(self.transport)
             return self._open(self.transport)
         except _LOST as error:
             raise HostUnreachable(self._node.name, f"no session: {said(error)}") from None
+
+    def _connect(self) -> paramiko.Transport:
+        """Logged in. A host that did not answer is not waited for again until as much time has passed."""
+        if self._silent is not None and time.monotonic() < self._silent_until_s:
+            raise HostUnreachable(self._silent.part, self._silent.what, self._silent.remedy)
+        started_s = time.monotonic()
+        try:
+            return self._way.connect(self._node)
+        except HostUnreachable as error:
+            ended_s = time.monotonic()
+            self._silent, self._silent_until_s = error, ended_s + (ended_s - started_s)
+            raise
 
     def _open(self, transport: paramiko.Transport) -> paramiko.Channel:
         within_s = self._ssh.connect_timeout_s

@@ -226,6 +226,25 @@ def test_a_port_that_answers_with_something_else_is_named(sshd: Sshd) -> None:
             SshHost(sshd.node(), ssh).run(Command.of("true"))
 
 
+def test_a_silent_host_is_not_waited_for_by_everyone_who_asks(sshd: Sshd) -> None:
+    ssh = sshd.ssh()
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        dead = ssh.model_copy(update={"port": silent.getsockname()[1], "connect_timeout_s": 1.0})
+        with SshHost(sshd.node(), dead) as host:
+            started = time.monotonic()
+            for _ in range(10):
+                with pytest.raises(HostUnreachable, match="oslo-1: no SSH at"):
+                    host.run(Command.of("true"))
+            first_s = time.monotonic() - started
+            assert 1 <= first_s < 2
+            time.sleep(first_s)  # and then it is asked anew
+            with pytest.raises(HostUnreachable):
+                host.run(Command.of("true"))
+            assert time.monotonic() - started >= 2 * first_s + 0.9
+
+
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
