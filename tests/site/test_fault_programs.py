@@ -14,7 +14,7 @@ import pytest
 
 from inventory.models.command import Command, Script, Shellable
 from rehearsal.matrix.fault import Where, struck
-from rehearsal.matrix.pinned import pinned_underlay
+from rehearsal.matrix.pinned import PIN_UNDERLAY, UNPIN_UNDERLAY
 from rehearsal.matrix.registry import all_faults, faults_named
 from tasks.checks.context import DataPlane
 from tasks.drivers.ports import Output
@@ -146,17 +146,16 @@ def test_a_fault_is_there_and_gone_again_without_a_trace(where: Where, name: str
 
 
 def test_the_underlays_neighbours_are_permanent_meanwhile(where: Where) -> None:
-    pin, unpin = pinned_underlay()
     where.host.check(
         Command.of("ip", "neigh", "add", "10.60.0.11", "lladdr", MAC, "nud", "reachable", "dev", "eth0")
     )
     where.host.check(
         Command.of("ip", "neigh", "add", "10.244.9.7", "lladdr", MAC, "nud", "reachable", "dev", "cni0")
     )
-    unpin(where)
-    pin(where)
+    UNPIN_UNDERLAY(where)
+    PIN_UNDERLAY(where)
     assert sorted(permanent(where)) == [LOOPBACK, "10.60.0.11"], "those of pods are not of the underlay"
-    unpin(where)
+    UNPIN_UNDERLAY(where)
     assert permanent(where) == []
     assert "10.60.0.11" in where.host.check(Script.of("ip -4 neigh show dev eth0 nud stale"))
 
