@@ -89,8 +89,8 @@ def _healthy(runs: Sequence[HealthyRun]) -> str:
     ]
     if warnings:
         lines.append(
-            f"Warnings, which stop nothing: {', '.join(f'`{code}`' for code in warnings)}: what a container "
-            "does not show of the machine beneath it."
+            f"Warnings, which stop nothing ([what each means](../runbooks/network.md)): "
+            f"{', '.join(f'`{code}`' for code in warnings)}."
         )
     lines += [f"- {_plain(alarm)}" for alarm in alarms]
     return "\n".join(lines) + "\n"
